@@ -1,0 +1,77 @@
+// Emits dist/: the package as it is published. In a checkout nothing needs it: Node runs the TypeScript itself,
+// but it refuses to strip types below node_modules, so what is installed there must be JavaScript.
+//
+// Two things `tsc` alone does not do: relative imports name `.ts` files and must name `.js` ones, and `#room/x.ts`
+// must find its JavaScript. The first is a transformer; the second is dist/package.json, a package scope of its own.
+import { cpSync, existsSync, globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import process from 'node:process';
+import ts from 'typescript';
+
+const root = path.resolve(import.meta.dirname, '..');
+const out = path.join(root, 'dist');
+const rooms = ['proto', 'schema', 'ca', 'policies', 'services', 'cli'];
+
+/** @param {string} specifier */
+const published = (specifier) => (/^\.{1,2}\/.*\.ts$/.test(specifier) ? specifier.replace(/\.ts$/, '.js') : specifier);
+
+/** @type {(context: ts.TransformationContext) => (node: any) => any} */
+const renameImports = (context) => (file) => {
+  /** @param {ts.Node} node */
+  const visit = (node) =>
+    ts.isStringLiteral(node) && published(node.text) !== node.text && isSpecifier(node)
+      ? context.factory.createStringLiteral(published(node.text), true)
+      : ts.visitEachChild(node, visit, context);
+  return ts.visitEachChild(file, visit, context);
+};
+
+/** @param {ts.Node} node */
+function isSpecifier(node) {
+  const parent = node.parent;
+  if (parent === undefined) return true;
+  return (
+    ts.isImportDeclaration(parent) ||
+    ts.isExportDeclaration(parent) ||
+    (ts.isLiteralTypeNode(parent) && ts.isImportTypeNode(parent.parent)) ||
+    (ts.isCallExpression(parent) && parent.expression.kind === ts.SyntaxKind.ImportKeyword)
+  );
+}
+
+rmSync(out, { recursive: true, force: true });
+const { config } = ts.readConfigFile(path.join(root, 'tsconfig.json'), ts.sys.readFile);
+const { options } = ts.convertCompilerOptionsFromJson(config.compilerOptions, root);
+const program = ts.createProgram(
+  rooms.flatMap((room) => globSync(`${room}/**/*.ts`, { cwd: root }).map((file) => path.join(root, file))),
+  { ...options, noEmit: false, declaration: true, outDir: out, rootDir: root, sourceMap: false },
+);
+const faults = [...program.getSyntacticDiagnostics(), ...program.getSemanticDiagnostics()];
+if (faults.length > 0) {
+  console.error(
+    ts.formatDiagnostics(faults, {
+      getCanonicalFileName: (f) => f,
+      getCurrentDirectory: () => root,
+      getNewLine: () => '\n',
+    }),
+  );
+  process.exit(1);
+}
+program.emit(undefined, undefined, undefined, false, { before: [renameImports], afterDeclarations: [renameImports] });
+
+const manifest = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8'));
+const imports = Object.fromEntries(
+  Object.entries(manifest.imports)
+    .filter(([name]) => rooms.includes(name.slice(1).split('/')[0] ?? '') || name === '#runtime/*')
+    .flatMap(([name, target]) => [
+      [name.replace('*', '*.ts'), String(target).replace('*', '*.js')],
+      [name, target],
+    ]),
+);
+writeFileSync(path.join(out, 'package.json'), `${JSON.stringify({ type: 'module', imports }, null, 2)}\n`);
+
+// What the code reads beside itself: the dictionary, the contracts, the policy library.
+for (const file of rooms.flatMap((room) => globSync(`${room}/**/*.{json,proto,yaml}`, { cwd: root }))) {
+  if (!existsSync(path.join(root, file))) continue;
+  mkdirSync(path.dirname(path.join(out, file)), { recursive: true });
+  cpSync(path.join(root, file), path.join(out, file));
+}
+console.log(`dist: ${globSync('**/*.js', { cwd: out }).length} modules`);
