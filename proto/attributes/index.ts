@@ -1,2 +1,18 @@
 export { Duration, MapBag, Timestamp } from './bag.ts';
 export type { AttributeBag, AttributeValue, StringMap } from './bag.ts';
+export { decodeAttributes } from './decode.ts';
+export type { DecodeOptions } from './decode.ts';
+export { globalWords } from './dictionary.ts';
+export { encodeAttributes } from './encode.ts';
+export { equalValues } from './equal.ts';
+export { readCompressedAttributes } from './read-compressed.ts';
+export { readCheckRequest, readReportRequest } from './read-request.ts';
+export { decodeReferences, encodeReferences } from './references.ts';
+export type { Reference } from './references.ts';
+export { decodeReport, encodeReport } from './report.ts';
+export type { DecodedReport, ReportElement, ReportFault } from './report.ts';
+export { TrackingBag } from './tracking.ts';
+export { fromUncompressed, toUncompressed } from './uncompressed.ts';
+export { valueTypes, vocabulary } from './vocabulary.ts';
+export type { ValueType } from './vocabulary.ts';
+export { checkGlobalWordCount } from './word-count.ts';
