@@ -26,9 +26,7 @@ function readRatings(text: string): Record<string, number> | undefined {
     const value: unknown = JSON.parse(text);
     if (typeof value !== 'object' || value === null) return undefined;
     const entries = Object.entries(value);
-    return entries.every(([, stars]) => typeof stars === 'number')
-      ? (Object.fromEntries(entries))
-      : undefined;
+    return entries.every(([, stars]) => typeof stars === 'number') ? Object.fromEntries(entries) : undefined;
   } catch {
     return undefined;
   }
