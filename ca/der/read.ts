@@ -1,0 +1,160 @@
+import { GarrisonError } from '#proto/errors/index.ts';
+import { tags } from './tags.ts';
+
+/** One element as it stood in the input: views, no copies. */
+export interface DerElement {
+  readonly tag: number;
+  /** Identifier, length and content: the very bytes, for signatures. */
+  readonly raw: Uint8Array;
+  readonly content: Uint8Array;
+}
+
+/**
+ * Reads DER and only DER: definite lengths in their shortest form, low tag numbers, nothing left over.
+ * Two readers that both accept an input must see the same thing in it, so whatever BER allows beyond that is refused.
+ */
+export class DerReader {
+  readonly #bytes: Uint8Array;
+  readonly #place: string;
+  #at = 0;
+
+  constructor(bytes: Uint8Array, place: string) {
+    this.#bytes = bytes;
+    this.#place = place;
+  }
+
+  get done(): boolean {
+    return this.#at === this.#bytes.length;
+  }
+
+  /** Identifier octet of the next element. */
+  peek(): number | undefined {
+    return this.#bytes[this.#at];
+  }
+
+  next(): DerElement {
+    const start = this.#at;
+    const tag = this.#byte();
+    if ((tag & 0x1f) === 0x1f) throw this.fault('has a tag number above 30');
+    const length = this.#length();
+    const from = this.#at;
+    const to = from + length;
+    if (to > this.#bytes.length) throw this.fault('is cut short');
+    this.#at = to;
+    return { tag, raw: this.#bytes.subarray(start, to), content: this.#bytes.subarray(from, to) };
+  }
+
+  expect(tag: number, name: string): DerElement {
+    const found = this.peek();
+    if (found === undefined) throw this.fault(`lacks \`${name}\``);
+    if (found !== tag) throw this.fault(`has tag 0x${found.toString(16)} where \`${name}\` should be`);
+    return this.next();
+  }
+
+  /** The next element if it carries this tag. */
+  optional(tag: number): DerElement | undefined {
+    return this.peek() === tag ? this.next() : undefined;
+  }
+
+  /** A reader of the content of the next element. */
+  enter(tag: number, name: string): DerReader {
+    return this.inside(this.expect(tag, name), name);
+  }
+
+  inside(found: DerElement, name: string): DerReader {
+    return new DerReader(found.content, `${this.#place}.${name}`);
+  }
+
+  end(): void {
+    if (!this.done) throw this.fault('has bytes after its end');
+  }
+
+  oid(name: string): string {
+    return readOid(this.expect(tags.oid, name), (why) => this.fault(why));
+  }
+
+  /** A non-negative integer as big-endian bytes without a sign octet. */
+  unsignedInteger(name: string): Uint8Array {
+    const { content } = this.expect(tags.integer, name);
+    checkInteger(content, (why) => this.fault(`${why} in \`${name}\``));
+    if ((content[0] ?? 0) >= 0x80) throw this.fault(`has a negative integer in \`${name}\``);
+    return content.length > 1 && content[0] === 0 ? content.subarray(1) : content;
+  }
+
+  smallInteger(name: string): number {
+    const bytes = this.unsignedInteger(name);
+    if (bytes.length > 4) throw this.fault(`has too large a number in \`${name}\``);
+    return bytes.reduce((value, byte) => value * 256 + byte, 0);
+  }
+
+  /** Whole octets only. */
+  octetsOfBitString(name: string): Uint8Array {
+    const { content } = this.expect(tags.bitString, name);
+    if (content[0] !== 0) throw this.fault(`has a bit string that is not whole octets in \`${name}\``);
+    return content.subarray(1);
+  }
+
+  /** An optional BOOLEAN with DEFAULT FALSE: when present it must say TRUE (X.690 §11.5). */
+  defaultFalse(name: string): boolean {
+    const found = this.optional(tags.boolean);
+    if (found === undefined) return false;
+    if (found.content.length !== 1 || found.content[0] !== 0xff) {
+      throw this.fault(`spells a default or non-canonical boolean in \`${name}\``);
+    }
+    return true;
+  }
+
+  fault(why: string): GarrisonError {
+    return new GarrisonError('INVALID_ARGUMENT', `${this.#place} ${why}`, { remedy: 'encode it as DER' });
+  }
+
+  #byte(): number {
+    const byte = this.#bytes[this.#at];
+    if (byte === undefined) throw this.fault('is cut short');
+    this.#at += 1;
+    return byte;
+  }
+
+  #length(): number {
+    const first = this.#byte();
+    if (first < 0x80) return first;
+    const octets = first & 0x7f;
+    if (octets === 0) throw this.fault('has an indefinite length');
+    if (octets > 3) throw this.fault('has a length of more than three octets');
+    let length = 0;
+    for (let i = 0; i < octets; i += 1) length = length * 256 + this.#byte();
+    const shortest = octets === 1 ? 0x80 : 2 ** (8 * (octets - 1));
+    if (length < shortest) throw this.fault('has a length that is not in its shortest form');
+    return length;
+  }
+}
+
+export type Refuse = (why: string) => GarrisonError;
+
+export function checkInteger(content: Uint8Array, refuse: Refuse): void {
+  const [first, second] = content;
+  if (first === undefined) throw refuse('has an integer without content');
+  if (second === undefined) return;
+  if ((first === 0 && second < 0x80) || (first === 0xff && second >= 0x80)) {
+    throw refuse('has an integer that is not in its shortest form');
+  }
+}
+
+export function readOid(found: DerElement, refuse: Refuse): string {
+  const arcs: number[] = [];
+  let value = 0;
+  let inArc = false;
+  for (const byte of found.content) {
+    if (!inArc && byte === 0x80) throw refuse('has an object identifier that is not in its shortest form');
+    value = value * 128 + (byte & 0x7f);
+    if (value > 0xffffffff) throw refuse('has an object identifier with too large a number');
+    inArc = byte >= 0x80;
+    if (inArc) continue;
+    arcs.push(value);
+    value = 0;
+  }
+  const [head, ...rest] = arcs;
+  if (head === undefined || inArc) throw refuse('has an object identifier that is cut short');
+  const first = head < 40 ? 0 : head < 80 ? 1 : 2;
+  return [first, head - first * 40, ...rest].join('.');
+}

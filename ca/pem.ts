@@ -1,0 +1,27 @@
+import { GarrisonError } from '#proto/errors/index.ts';
+
+const block = /^\s*-----BEGIN ([A-Z0-9 ]+)-----\r?\n([A-Za-z0-9+/=\r\n]+)-----END \1-----\s*$/;
+
+/** The bytes of the one block of PEM in a text: no second block, no headers, nothing before or after (RFC 7468, strict). */
+export function decodePem(text: string, labels: readonly string[], what: string): Uint8Array {
+  const found = block.exec(text);
+  const [, label, body] = found ?? [];
+  if (label === undefined || body === undefined || !labels.includes(label)) {
+    const remedy = `send one \`-----BEGIN ${labels[0] ?? ''}-----\` block and nothing else`;
+    throw new GarrisonError('INVALID_ARGUMENT', `${what} is not PEM`, { remedy });
+  }
+  const base64 = body.replace(/[\r\n]/g, '');
+  const bytes = Buffer.from(base64, 'base64');
+  // Buffer skips over what is not base64; encoding again shows whether it had to.
+  if (bytes.toString('base64') !== base64) {
+    throw new GarrisonError('INVALID_ARGUMENT', `${what} holds broken base64`, { remedy: 'send it as it was made' });
+  }
+  return bytes;
+}
+
+export function encodePem(label: string, der: Uint8Array): string {
+  const lines = Buffer.from(der)
+    .toString('base64')
+    .replace(/.{64}(?=.)/g, '$&\n');
+  return `-----BEGIN ${label}-----\n${lines}\n-----END ${label}-----\n`;
+}
