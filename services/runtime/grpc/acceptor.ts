@@ -1,0 +1,131 @@
+import { GarrisonError } from '#proto/errors/index.ts';
+import { type Server, type Socket, createServer } from 'node:net';
+import { type TLSSocket, type Server as TlsServer, createServer as createTlsServer } from 'node:tls';
+import { type Address, isUnix } from '../address.ts';
+import type { IdentitySource } from '../identity-source.ts';
+import { type ListenPlace, listen } from '../listen.ts';
+import type { Logger } from '../logger.ts';
+import { readPeerCredentials } from '../peer-credentials.ts';
+import { type Peer, identifyPeer } from '../peer.ts';
+import { secureContextOptions } from '../tls.ts';
+
+export type Security =
+  | { readonly kind: 'plaintext' }
+  | {
+      readonly kind: 'tls';
+      readonly identity: IdentitySource;
+      /** `optional` is for callers that prove themselves otherwise; who shows a certificate must show a good one. */
+      readonly clientCertificate: 'require' | 'optional';
+    };
+
+export interface Acceptor {
+  readonly address: Address;
+  /** Takes no more connections; those that are open stay. */
+  close(): void;
+}
+
+export interface AcceptorOptions {
+  readonly logger: Logger;
+  readonly handshakeTimeoutMs: number;
+  readonly maxConnections: number;
+  readonly onConnection: (socket: Socket, peer: Peer) => void;
+}
+
+/** Listens, learns who is there, once per connection, and hands over only connections whose peer may speak at all. */
+export async function openAcceptor(
+  address: Address,
+  security: Security,
+  place: ListenPlace,
+  options: AcceptorOptions,
+): Promise<Acceptor> {
+  const stopping: (() => void)[] = [];
+  const server = security.kind === 'tls' ? tlsServer(security, options, stopping) : plainServer(address, options);
+  server.maxConnections = options.maxConnections;
+  server.on('drop', () => options.logger.warn('connection refused', { reason: 'too many connections' }));
+  const bound = await listen(server, address, place);
+  server.on('error', (error) => options.logger.error('listener failed', { error }));
+  return {
+    address: bound,
+    close: () => {
+      for (const stop of stopping) stop();
+      server.close();
+    },
+  };
+}
+
+function plainServer(address: Address, options: AcceptorOptions): Server {
+  return createServer({ noDelay: true }, (socket) => {
+    accept(socket, options, () => (isUnix(address) ? unixPeer(socket, address.path) : tcpPeer(socket)));
+  });
+}
+
+function tlsServer(
+  security: Extract<Security, { kind: 'tls' }>,
+  options: AcceptorOptions,
+  stopping: (() => void)[],
+): TlsServer {
+  const { identity, clientCertificate } = security;
+  const fixed = { ALPNProtocols: ['h2'], requestCert: true, rejectUnauthorized: false, noDelay: true };
+  const server = createTlsServer(
+    { ...secureContextOptions(identity.current()), ...fixed, handshakeTimeout: options.handshakeTimeoutMs },
+    (socket) => accept(socket, options, () => tlsPeer(socket, identity, clientCertificate === 'require')),
+  );
+  server.on('tlsClientError', (error, socket) => {
+    options.logger.info('connection refused', { reason: error.message, from: socket.remoteAddress ?? 'gone' });
+    socket.destroy();
+  });
+  stopping.push(identity.onChange((next) => server.setSecureContext(secureContextOptions(next))));
+  return server;
+}
+
+function accept(socket: Socket, options: AcceptorOptions, identify: () => Peer): void {
+  socket.on('error', () => undefined);
+  try {
+    options.onConnection(socket, identify());
+  } catch (error) {
+    options.logger.warn('connection refused', {
+      reason: error instanceof GarrisonError ? error.describe() : error,
+      from: socket.remoteAddress ?? 'unix',
+    });
+    socket.destroy();
+  }
+}
+
+function tlsPeer(socket: TLSSocket, identity: IdentitySource, required: boolean): Peer {
+  if (socket.alpnProtocol !== 'h2')
+    throw new GarrisonError('INVALID_ARGUMENT', 'the client does not offer HTTP/2 by ALPN');
+  const certificate = socket.getPeerX509Certificate();
+  if (certificate === undefined) {
+    if (required) throw new GarrisonError('UNAUTHENTICATED', 'the client shows no certificate');
+    return tcpPeer(socket);
+  }
+  // We ask for authorization ourselves instead of by `rejectUnauthorized`, which closes the connection without a reason.
+  if (!socket.authorized) {
+    const why = String(socket.authorizationError);
+    throw new GarrisonError('UNAUTHENTICATED', `the certificate does not verify against the trust bundle: ${why}`);
+  }
+  const spiffeId = identifyPeer(certificate, 'client');
+  const { trustDomain } = identity.current().spiffeId;
+  // The bundle is this trust domain's: what it signs for another one is worth nothing (SPIFFE X509-SVID §5.2).
+  if (spiffeId.trustDomain !== trustDomain) {
+    throw new GarrisonError(
+      'UNAUTHENTICATED',
+      `\`${spiffeId.toString()}\` is not of the trust domain \`${trustDomain}\``,
+    );
+  }
+  return { ...tcpPeer(socket), spiffeId, certificate };
+}
+
+function tcpPeer(socket: Socket): Peer {
+  const { remoteAddress, remotePort } = socket;
+  if (remoteAddress === undefined || remotePort === undefined) {
+    throw new GarrisonError('CANCELLED', 'the connection closed before its peer was known');
+  }
+  const address = /^::ffff:([0-9.]+)$/.exec(remoteAddress)?.[1] ?? remoteAddress;
+  return { spiffeId: undefined, certificate: undefined, address, port: remotePort, unix: undefined };
+}
+
+function unixPeer(socket: Socket, path: string): Peer {
+  const unix = process.platform === 'linux' ? readPeerCredentials(socket) : undefined;
+  return { spiffeId: undefined, certificate: undefined, address: path, port: 0, unix };
+}

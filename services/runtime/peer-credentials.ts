@@ -1,0 +1,73 @@
+import { closeSync, readFileSync, readlinkSync } from 'node:fs';
+import type { Socket } from 'node:net';
+import koffi from 'koffi';
+import { GarrisonError } from '#proto/errors/index.ts';
+import type { UnixPeer } from './peer.ts';
+
+/** asm-generic/socket.h, which x86-64 and arm64 share. */
+const SOL_SOCKET = 1;
+const SO_PEERCRED = 17;
+const SO_PEERPIDFD = 77;
+
+type GetSockOpt = (fd: number, level: number, name: number, value: Buffer, length: number[]) => number;
+let loaded: GetSockOpt | undefined;
+
+function getsockopt(fd: number, name: number, size: number): Buffer | undefined {
+  loaded ??= koffi
+    .load(null)
+    .func('int getsockopt(int fd, int level, int name, _Out_ uint8_t *value, _Inout_ uint32_t *length)') as GetSockOpt;
+  const value = Buffer.alloc(size);
+  const length = [size];
+  return loaded(fd, SOL_SOCKET, name, value, length) === 0 && length[0] === size ? value : undefined;
+}
+
+/**
+ * Who connected a unix socket, from the kernel. The ids are those at connect(2) and cannot be forged; a pid may be reused
+ * once its process is gone, so the executable is told only while a descriptor of that very process (SO_PEERPIDFD,
+ * Linux 6.5) says it lives, and not at all on a kernel without it.
+ */
+export function readPeerCredentials(socket: Socket): UnixPeer {
+  if (process.platform !== 'linux') {
+    throw new GarrisonError(
+      'UNIMPLEMENTED',
+      `peer credentials of unix sockets are not read on \`${process.platform}\``,
+      {
+        remedy: 'run the workload API on Linux, or give workloads join tokens',
+      },
+    );
+  }
+  const fd = descriptorOf(socket);
+  const ucred = getsockopt(fd, SO_PEERCRED, 12);
+  if (ucred === undefined) throw new GarrisonError('UNAUTHENTICATED', 'the kernel does not say who connected');
+  const peer = { pid: ucred.readInt32LE(0), uid: ucred.readUInt32LE(4), gid: ucred.readUInt32LE(8) };
+  const pidfd = getsockopt(fd, SO_PEERPIDFD, 4)?.readInt32LE(0);
+  if (pidfd === undefined) return peer;
+  try {
+    const executable = executableOf(peer.pid, pidfd);
+    return executable === undefined ? peer : { ...peer, executable };
+  } finally {
+    closeSync(pidfd);
+  }
+}
+
+function executableOf(pid: number, pidfd: number): string | undefined {
+  try {
+    const path = readlinkSync(`/proc/${pid}/exe`);
+    // Read after the link: a process that still lives has not given its pid away, so the link was its own.
+    return livingPid(pidfd) === pid ? path : undefined;
+  } catch {
+    return undefined; // gone, or of another user and hidden from this one
+  }
+}
+
+function livingPid(pidfd: number): number | undefined {
+  const pid = /^Pid:\s+(-?[0-9]+)$/m.exec(readFileSync(`/proc/self/fdinfo/${pidfd}`, 'utf8'))?.[1];
+  return pid === undefined ? undefined : Number(pid);
+}
+
+/** Node has no public name for it (decision 20). */
+function descriptorOf(socket: Socket): number {
+  const handle = (socket as { _handle?: { fd?: unknown } })._handle;
+  if (typeof handle?.fd === 'number' && handle.fd >= 0) return handle.fd;
+  throw new GarrisonError('UNAUTHENTICATED', 'the connection closed before its peer was known');
+}

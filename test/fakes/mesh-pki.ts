@@ -1,0 +1,114 @@
+import 'reflect-metadata';
+import * as x509 from '@peculiar/x509';
+import { parseSpiffeId } from '#ca/spiffe-id.ts';
+import type { Identity, IdentitySource } from '#runtime/identity-source.ts';
+import { webcrypto } from 'node:crypto';
+
+const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
+const hour = 3_600_000;
+
+async function generateKeys(): Promise<webcrypto.CryptoKeyPair> {
+  const keys = await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
+  return keys;
+}
+
+export interface LeafOptions {
+  /** Names other than the one URI of an SVID, or instead of it. */
+  readonly names?: x509.JsonGeneralNames;
+  readonly ca?: boolean;
+  readonly usages?: readonly string[];
+  readonly notAfter?: Date;
+}
+
+/** A certificate authority for tests, made by a library that is not ours so that it shares none of our mistakes. */
+export class TestPki {
+  readonly #keys: webcrypto.CryptoKeyPair;
+  readonly #root: x509.X509Certificate;
+
+  private constructor(keys: webcrypto.CryptoKeyPair, root: x509.X509Certificate) {
+    this.#keys = keys;
+    this.#root = root;
+  }
+
+  static async create(name = 'test root'): Promise<TestPki> {
+    const keys = await generateKeys();
+    const root = await x509.X509CertificateGenerator.createSelfSigned({
+      serialNumber: '01',
+      name: `CN=${name}`,
+      notBefore: new Date(Date.now() - hour),
+      notAfter: new Date(Date.now() + 24 * hour),
+      signingAlgorithm: algorithm,
+      keys,
+      extensions: [
+        new x509.BasicConstraintsExtension(true, undefined, true),
+        new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign, true),
+        await x509.SubjectKeyIdentifierExtension.create(keys.publicKey),
+      ],
+    });
+    return new TestPki(keys, root);
+  }
+
+  get bundle(): string[] {
+    return [this.#root.toString('pem')];
+  }
+
+  async identity(spiffeId: string, options: LeafOptions = {}): Promise<Identity> {
+    const { ca = false, usages = ['1.3.6.1.5.5.7.3.1', '1.3.6.1.5.5.7.3.2'] } = options;
+    const notAfter = options.notAfter ?? new Date(Date.now() + hour);
+    const keys = await generateKeys();
+    const leaf = await x509.X509CertificateGenerator.create({
+      serialNumber: Buffer.from(webcrypto.getRandomValues(new Uint8Array(8))).toString('hex'),
+      subject: 'O=Garrison',
+      issuer: this.#root.subject,
+      notBefore: new Date(Date.now() - hour),
+      notAfter,
+      signingKey: this.#keys.privateKey,
+      publicKey: keys.publicKey,
+      signingAlgorithm: algorithm,
+      extensions: [
+        new x509.BasicConstraintsExtension(ca, undefined, true),
+        new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
+        ...(usages.length === 0 ? [] : [new x509.ExtendedKeyUsageExtension([...usages])]),
+        new x509.SubjectAlternativeNameExtension(
+          options.names ?? [
+            { type: 'url', value: spiffeId },
+            { type: 'dns', value: 'localhost' },
+          ],
+        ),
+        await x509.AuthorityKeyIdentifierExtension.create(this.#root.publicKey),
+      ],
+    });
+    const der = Buffer.from(await webcrypto.subtle.exportKey('pkcs8', keys.privateKey));
+    return {
+      spiffeId: parseSpiffeId(spiffeId),
+      certificates: [leaf.toString('pem')],
+      privateKey: `-----BEGIN PRIVATE KEY-----\n${der.toString('base64')}\n-----END PRIVATE KEY-----\n`,
+      bundle: this.bundle,
+      expiresAt: notAfter,
+    };
+  }
+}
+
+/** An identity source a test can turn. */
+export class RotatableIdentity implements IdentitySource {
+  #current: Identity;
+  readonly #listeners = new Set<(identity: Identity) => void>();
+
+  constructor(first: Identity) {
+    this.#current = first;
+  }
+
+  current(): Identity {
+    return this.#current;
+  }
+
+  onChange(listener: (identity: Identity) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  rotate(next: Identity): void {
+    this.#current = next;
+    for (const listener of this.#listeners) listener(next);
+  }
+}
