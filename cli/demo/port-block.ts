@@ -51,8 +51,9 @@ export class PortBlock implements AsyncDisposable {
 async function allFree(from: number, to: number): Promise<boolean> {
   const ports = Array.from({ length: to - from }, (_, index) => from + index);
   const servers = await Promise.all(ports.map(tryListen));
-  await Promise.all(servers.map((server) => (server === undefined ? undefined : close(server))));
-  return servers.every((server) => server !== undefined);
+  const free = servers.filter((server) => server !== undefined);
+  await Promise.all(free.map(close));
+  return free.length === ports.length;
 }
 
 async function tryListen(port: number): Promise<Server | undefined> {
