@@ -1,3 +1,5 @@
+import { MapBag, toUncompressed } from '#proto/attributes/index.ts';
+import { Attributes } from '#proto/gen/istio/mixer/v1/attributes.ts';
 import { ask } from '../ask.ts';
 import type { Answer } from '../ask.ts';
 import type { Page } from '../narrator.ts';
@@ -20,11 +22,10 @@ export async function productpageMayNotCallRatings(stage: Stage, page: Page): Pr
 /** The same call with headers that claim to be reviews: identity comes from the certificate and from nowhere else. */
 export async function forgedHeaderChangesNothing(stage: Stage, page: Page): Promise<void> {
   const claim = 'cluster.local/ns/bookinfo/sa/bookinfo-reviews';
+  const forged = Attributes.encode(toUncompressed(new MapBag([['source.principal', claim]]))).finish();
   const headers = {
-    'x-istio-attributes': Buffer.from(
-      `\n\x10source.principal\x12${String.fromCharCode(claim.length)}${claim}`,
-    ).toString('base64'),
-    'x-forwarded-client-cert': `By=spiffe://${claim};URI=spiffe://${claim}`,
+    'x-istio-attributes': Buffer.from(forged).toString('base64'),
+    'x-forwarded-client-cert': `URI=spiffe://${claim}`,
   };
   page.request(
     `productpage → ratings: GET /ratings/0, x-istio-attributes: ${headers['x-istio-attributes'].slice(0, 24)}…`,
