@@ -1,8 +1,7 @@
+import { isUtf8 } from 'node:buffer';
 import { GarrisonError } from '#proto/errors/index.ts';
 
 export const wireType = { VARINT: 0, FIXED64: 1, LENGTH: 2, FIXED32: 5 } as const;
-
-const strictUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /**
  * Reads protobuf wire format, and refuses what generated readers forgive: text that is not UTF-8, a value that ends outside
@@ -114,12 +113,8 @@ export class Cursor {
     const text = this.#bytes.toString('utf8', start, this.#end);
     this.leave(outer);
     // Node replaces what is not UTF-8 by U+FFFD, which may also be there in its own right: only then look twice.
-    if (text.includes('\ufffd')) {
-      try {
-        return strictUtf8.decode(this.#bytes.subarray(start, this.#pos));
-      } catch (cause) {
-        throw malformed(place, 'is not UTF-8', cause);
-      }
+    if (text.includes('\ufffd') && !isUtf8(this.#bytes.subarray(start, this.#pos))) {
+      throw malformed(place, 'is not UTF-8');
     }
     return text;
   }
@@ -150,10 +145,9 @@ export class Cursor {
   }
 }
 
-export function malformed(place: string, what: string, cause?: unknown): GarrisonError {
+export function malformed(place: string, what: string): GarrisonError {
   return new GarrisonError('INVALID_ARGUMENT', `the message ${what}`, {
     place,
     remedy: 'encode it as its .proto file says',
-    ...(cause === undefined ? {} : { cause }),
   });
 }

@@ -15,7 +15,7 @@ export interface DecodeOptions {
 /** The whole bag, or INVALID_ARGUMENT with the place of the first fault. Nothing is left for later: a bag that exists is sound. */
 export function decodeAttributes(c: CompressedAttributes, options: DecodeOptions = {}): MapBag {
   const place = options.place ?? 'CompressedAttributes';
-  const element = readElement(c, options.defaultWords ?? [], place, options.types);
+  const element = readElement(c, options.defaultWords ?? [], place, options);
   if (element.error !== undefined) throw element.error;
   return new MapBag(element.values);
 }

@@ -27,10 +27,13 @@ class ElementReader {
   readonly #place: string;
   readonly #types: ReadonlyMap<string, ValueType> | undefined;
 
-  constructor(words: readonly string[], place: string, types: ReadonlyMap<string, ValueType> | undefined) {
+  readonly #instead: GarrisonError | undefined;
+
+  constructor(words: readonly string[], place: string, options: ElementOptions) {
     this.#words = words;
     this.#place = place;
-    this.#types = types;
+    this.#types = options.types;
+    this.#instead = options.instead;
   }
 
   read(c: CompressedAttributes): void {
@@ -106,6 +109,7 @@ class ElementReader {
       this.broken ??= new Set();
       this.broken.add(name);
     }
+    this.error ??= this.#instead;
     this.error ??= new GarrisonError('INVALID_ARGUMENT', reason(), {
       place: `${this.#place}.${field}[${index}]${below}`,
       remedy: 'encode each attribute once, by an index that the word lists have, with a value its type allows',
@@ -126,17 +130,21 @@ function describeType(type: ValueType): string {
   return type === 'ip' ? 'an address of 4 or 16 bytes' : type;
 }
 
-/**
- * Reads what can be read of one message. Work is one step for each entry, however the entries are arranged.
- * `types`: attributes whose type is fixed; any other type under such a name is a fault.
- */
+export interface ElementOptions {
+  /** Attributes whose type is fixed; any other type under such a name is a fault. */
+  readonly types?: ReadonlyMap<string, ValueType> | undefined;
+  /** The error to use instead of a new one, where enough were made. */
+  readonly instead?: GarrisonError | undefined;
+}
+
+/** Reads what can be read of one message. Work is one step for each entry, however the entries are arranged. */
 export function readElement(
   c: CompressedAttributes,
   defaultWords: readonly string[],
   place: string,
-  types: ReadonlyMap<string, ValueType> | undefined,
+  options: ElementOptions = {},
 ): Element {
-  const reader = new ElementReader(c.words.length > 0 ? c.words : defaultWords, place, types);
+  const reader = new ElementReader(c.words.length > 0 ? c.words : defaultWords, place, options);
   reader.read(c);
   return { values: reader.values, error: reader.error, broken: reader.broken ?? nothing };
 }

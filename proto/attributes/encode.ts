@@ -3,6 +3,7 @@ import type { CompressedAttributes } from '#proto/gen/istio/mixer/v1/attributes.
 import { Duration, Timestamp } from './bag.ts';
 import type { AttributeBag, AttributeValue } from './bag.ts';
 import { readDuration, readTimestamp } from './time.ts';
+import { MessageBuilder, own } from './message-builder.ts';
 import { WordList } from './words.ts';
 
 /** The bag as one message with its own word list. `globalWordCount`: how much of the global dictionary the peer knows. */
@@ -17,40 +18,26 @@ export function encodeEntries(
   entries: Iterable<readonly [string, AttributeValue]>,
   list: WordList,
 ): CompressedAttributes {
-  const message = emptyMessage();
+  const message = new MessageBuilder();
   for (const [name, value] of entries) put(message, list, name, value);
   return message;
 }
 
-export function emptyMessage(): CompressedAttributes {
-  return {
-    words: [],
-    strings: new Map(),
-    int64s: new Map(),
-    doubles: new Map(),
-    bools: new Map(),
-    timestamps: new Map(),
-    durations: new Map(),
-    bytes: new Map(),
-    stringMaps: new Map(),
-  };
-}
-
-function put(message: CompressedAttributes, list: WordList, name: string, value: AttributeValue): void {
+function put(message: MessageBuilder, list: WordList, name: string, value: AttributeValue): void {
   const index = list.index(name);
   switch (typeof value) {
     case 'string':
-      message.strings.set(index, list.index(value));
+      own(message, 'strings').set(index, list.index(value));
       return;
     case 'bigint':
       if (BigInt.asIntN(64, value) !== value) throw unencodable(name);
-      message.int64s.set(index, value);
+      own(message, 'int64s').set(index, value);
       return;
     case 'number':
-      message.doubles.set(index, value);
+      own(message, 'doubles').set(index, value);
       return;
     case 'boolean':
-      message.bools.set(index, value);
+      own(message, 'bools').set(index, value);
       return;
     default:
       putObject(message, list, name, index, value);
@@ -58,7 +45,7 @@ function put(message: CompressedAttributes, list: WordList, name: string, value:
 }
 
 function putObject(
-  message: CompressedAttributes,
+  message: MessageBuilder,
   list: WordList,
   name: string,
   index: number,
@@ -66,16 +53,16 @@ function putObject(
 ): void {
   if (value instanceof Timestamp) {
     if (readTimestamp(value) === undefined) throw unencodable(name);
-    message.timestamps.set(index, value);
+    own(message, 'timestamps').set(index, value);
   } else if (value instanceof Duration) {
     if (readDuration(value) === undefined) throw unencodable(name);
-    message.durations.set(index, value);
+    own(message, 'durations').set(index, value);
   } else if (value instanceof Uint8Array) {
-    message.bytes.set(index, Buffer.from(value.buffer, value.byteOffset, value.byteLength));
+    own(message, 'bytes').set(index, Buffer.from(value.buffer, value.byteOffset, value.byteLength));
   } else {
     const entries = new Map<number, number>();
     for (const [key, word] of value) entries.set(list.index(key), list.index(word));
-    message.stringMaps.set(index, { entries });
+    own(message, 'stringMaps').set(index, { entries });
   }
 }
 

@@ -1,47 +1,46 @@
 import type { CompressedAttributes, StringMap } from '#proto/gen/istio/mixer/v1/attributes.ts';
 import { Cursor, malformed, wireType } from './cursor.ts';
-import { emptyMessage } from './encode.ts';
+import { MessageBuilder, own } from './message-builder.ts';
 
 /** CompressedAttributes from its bytes, strictly. */
 export function readCompressedAttributes(bytes: Uint8Array, place = 'CompressedAttributes'): CompressedAttributes {
-  const message = emptyMessage();
+  const message = new MessageBuilder();
   readFields(new Cursor(bytes), message, place);
   return message;
 }
 
 /** The fields up to the end of the message that the cursor is in. A message that comes in parts is put together. */
-export function readFields(cursor: Cursor, message: CompressedAttributes, place: string): void {
-  const words = message.words as string[];
+export function readFields(cursor: Cursor, message: MessageBuilder, place: string): void {
   const wordsPlace = `${place}.words`;
   while (cursor.hasMore()) {
     const tag = cursor.tag(place);
     switch (tag) {
       case 0x0a:
-        words.push(cursor.string(wordsPlace));
+        message.words.push(cursor.string(wordsPlace));
         break;
       case 0x12:
-        readEntry(cursor, message.strings, place, 'strings', wireType.VARINT, sint32, 0);
+        readEntry(cursor, own(message, 'strings'), place, 'strings', wireType.VARINT, sint32, 0);
         break;
       case 0x1a:
-        readEntry(cursor, message.int64s, place, 'int64s', wireType.VARINT, int64, 0n);
+        readEntry(cursor, own(message, 'int64s'), place, 'int64s', wireType.VARINT, int64, 0n);
         break;
       case 0x22:
-        readEntry(cursor, message.doubles, place, 'doubles', wireType.FIXED64, double, 0);
+        readEntry(cursor, own(message, 'doubles'), place, 'doubles', wireType.FIXED64, double, 0);
         break;
       case 0x2a:
-        readEntry(cursor, message.bools, place, 'bools', wireType.VARINT, bool, false);
+        readEntry(cursor, own(message, 'bools'), place, 'bools', wireType.VARINT, bool, false);
         break;
       case 0x32:
-        readEntry(cursor, message.timestamps, place, 'timestamps', wireType.LENGTH, readTime, noTime);
+        readEntry(cursor, own(message, 'timestamps'), place, 'timestamps', wireType.LENGTH, readTime, noTime);
         break;
       case 0x3a:
-        readEntry(cursor, message.durations, place, 'durations', wireType.LENGTH, readTime, noTime);
+        readEntry(cursor, own(message, 'durations'), place, 'durations', wireType.LENGTH, readTime, noTime);
         break;
       case 0x42:
-        readEntry(cursor, message.bytes, place, 'bytes', wireType.LENGTH, readBytes, noBytes);
+        readEntry(cursor, own(message, 'bytes'), place, 'bytes', wireType.LENGTH, readBytes, noBytes);
         break;
       case 0x4a:
-        readEntry(cursor, message.stringMaps, place, 'string_maps', wireType.LENGTH, readStringMap, noEntries);
+        readEntry(cursor, own(message, 'stringMaps'), place, 'string_maps', wireType.LENGTH, readStringMap, noEntries);
         break;
       default:
         if (tag >>> 3 <= 9) throw malformed(place, `has field ${tag >>> 3} with wire type ${tag & 7}`);

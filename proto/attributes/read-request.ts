@@ -1,3 +1,4 @@
+import { GarrisonError } from '#proto/errors/index.ts';
 import type { CompressedAttributes } from '#proto/gen/istio/mixer/v1/attributes.ts';
 import { ReportRequest_RepeatedAttributesSemantics as Semantics } from '#proto/gen/istio/mixer/v1/mixer.ts';
 import type {
@@ -6,13 +7,13 @@ import type {
   ReportRequest,
 } from '#proto/gen/istio/mixer/v1/mixer.ts';
 import { Cursor, malformed } from './cursor.ts';
-import { emptyMessage } from './encode.ts';
+import { MessageBuilder } from './message-builder.ts';
 import { readFields } from './read-compressed.ts';
 
 /** CheckRequest from its bytes, strictly: what a server uses instead of the generated reader. */
 export function readCheckRequest(bytes: Uint8Array): CheckRequest {
   const cursor = new Cursor(bytes);
-  let attributes: CompressedAttributes | undefined;
+  let attributes: MessageBuilder | undefined;
   let globalWordCount = 0;
   let deduplicationId = '';
   const quotas = new Map<string, QuotaParams>();
@@ -20,7 +21,7 @@ export function readCheckRequest(bytes: Uint8Array): CheckRequest {
     const tag = cursor.tag('CheckRequest');
     switch (tag) {
       case 0x0a:
-        attributes ??= emptyMessage();
+        attributes ??= new MessageBuilder();
         readMessage(cursor, attributes, 'CheckRequest.attributes');
         break;
       case 0x10:
@@ -39,6 +40,12 @@ export function readCheckRequest(bytes: Uint8Array): CheckRequest {
   return { attributes, globalWordCount, deduplicationId, quotas };
 }
 
+/**
+ * Mixer's clients send batches of 100. Without a limit, 1 MiB holds half a million empty elements, each of which costs
+ * far more than its two bytes.
+ */
+export const elementLimit = 10_000;
+
 /** ReportRequest from its bytes, strictly. */
 export function readReportRequest(bytes: Uint8Array): ReportRequest {
   const cursor = new Cursor(bytes);
@@ -50,7 +57,8 @@ export function readReportRequest(bytes: Uint8Array): ReportRequest {
     const tag = cursor.tag('ReportRequest');
     switch (tag) {
       case 0x0a: {
-        const message = emptyMessage();
+        if (attributes.length === elementLimit) throw tooManyElements();
+        const message = new MessageBuilder();
         readMessage(cursor, message, `ReportRequest.attributes[${attributes.length}]`);
         attributes.push(message);
         break;
@@ -71,7 +79,14 @@ export function readReportRequest(bytes: Uint8Array): ReportRequest {
   return { attributes, defaultWords, globalWordCount, repeatedAttributesSemantics: semanticsOf(semantics) };
 }
 
-function readMessage(cursor: Cursor, message: CompressedAttributes, place: string): void {
+function tooManyElements(): GarrisonError {
+  return new GarrisonError('RESOURCE_EXHAUSTED', `a batch has more than ${elementLimit} elements`, {
+    place: 'ReportRequest.attributes',
+    remedy: 'send it in parts',
+  });
+}
+
+function readMessage(cursor: Cursor, message: MessageBuilder, place: string): void {
   const outer = cursor.enter(place);
   readFields(cursor, message, place);
   cursor.leave(outer);

@@ -60,7 +60,9 @@ export function decodeReport(request: ReportRequest): DecodedReport {
 function decodeIndependent(request: ReportRequest): DecodedReport {
   const report: DecodedReport = { elements: [], faults: [] };
   for (const [index, message] of request.attributes.entries()) {
-    const { values, error } = readElement(message, request.defaultWords, placeOf(index), undefined);
+    const { values, error } = readElement(message, request.defaultWords, placeOf(index), {
+      instead: tooManyFaults(report.faults),
+    });
     if (error === undefined) report.elements.push({ index, bag: new MapBag(values), unknown: [] });
     else report.faults.push({ index, error });
   }
@@ -80,7 +82,9 @@ function decodeDelta(request: ReportRequest): DecodedReport {
       report.faults.push({ index, error: exhausted });
       continue;
     }
-    const { values, error, broken } = readElement(message, request.defaultWords, placeOf(index), undefined);
+    const { values, error, broken } = readElement(message, request.defaultWords, placeOf(index), {
+      instead: tooManyFaults(report.faults),
+    });
     sum = new Map(sum);
     for (const [name, value] of values) {
       sum.set(name, value);
@@ -94,6 +98,18 @@ function decodeDelta(request: ReportRequest): DecodedReport {
     else report.faults.push({ index, error });
   }
   return report;
+}
+
+/** So many faults of a batch are explained one by one; making an error costs more than reading an element. */
+const explainedFaults = 100;
+
+function tooManyFaults(faults: readonly ReportFault[]): GarrisonError | undefined {
+  if (faults.length < explainedFaults) return undefined;
+  if (faults.length > explainedFaults) return faults[explainedFaults]?.error;
+  return new GarrisonError('INVALID_ARGUMENT', `the batch has more than ${explainedFaults} broken elements`, {
+    place: 'ReportRequest.attributes',
+    remedy: 'mend those that are explained first',
+  });
 }
 
 function placeOf(index: number): string {

@@ -1,0 +1,2 @@
+export { ReportBatcher } from './report-batcher.ts';
+export type { DropReason, ReportBatcherOptions } from './report-batcher.ts';
