@@ -1,0 +1,67 @@
+#!/usr/bin/env node
+// Starts the command on a runtime that can run it: this one, or the pinned one that `npm ci` brought (decision 11).
+// Plain JavaScript that Node 20 can read.
+import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import path from 'node:path';
+import process from 'node:process';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+
+const neededMajor = 24;
+const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..');
+
+/** A checkout runs its TypeScript; Node strips no types below node_modules, so an installed package runs dist/. */
+function entryFile() {
+  const source = path.join(root, 'cli', 'main.ts');
+  const installed = root.split(path.sep).includes('node_modules');
+  return !installed && existsSync(source) ? source : path.join(root, 'dist', 'cli', 'main.js');
+}
+
+function pinnedRuntime() {
+  const platform = process.platform === 'win32' ? 'win' : process.platform;
+  const name = `node-${platform}-${process.arch}`;
+  try {
+    const folder = path.dirname(createRequire(import.meta.url).resolve(`${name}/package.json`));
+    return path.join(folder, 'bin', process.platform === 'win32' ? 'node.exe' : 'node');
+  } catch {
+    return undefined;
+  }
+}
+
+function runOn(runtime) {
+  // The fourth pipe tells the child when this process is gone without having said so.
+  const child = spawn(runtime, [entryFile(), ...process.argv.slice(2)], {
+    stdio: ['inherit', 'inherit', 'inherit', 'pipe'],
+    env: { ...process.env, GARRISON_LAUNCHER_FD: '3' },
+  });
+  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'];
+  for (const signal of signals) process.on(signal, () => child.kill(signal));
+  child.on('error', (error) => {
+    console.error(`garrison: cannot run \`${runtime}\`: ${error.message}; run \`npm ci\` again`);
+    process.exitCode = 2;
+  });
+  child.on('exit', (code, signal) => {
+    if (signal === null) {
+      process.exitCode = code ?? 2;
+      return;
+    }
+    for (const name of signals) process.removeAllListeners(name);
+    process.kill(process.pid, signal);
+  });
+}
+
+if (Number(process.versions.node.split('.')[0]) >= neededMajor) {
+  await import(pathToFileURL(entryFile()).href);
+} else {
+  const runtime = pinnedRuntime();
+  if (runtime === undefined || !existsSync(runtime)) {
+    console.error(
+      `garrison: needs Node ${neededMajor} or newer and this is ${process.versions.node}; ` +
+        'run `npm ci`, which brings one along for most platforms, or install it',
+    );
+    process.exitCode = 2;
+  } else {
+    runOn(runtime);
+  }
+}

@@ -1,0 +1,27 @@
+// The entry of the command: hands the world over and takes the exit code back.
+import { readFileSync } from 'node:fs';
+import { systemClock } from '#runtime/clock.ts';
+import { signalled } from '#runtime/lifecycle.ts';
+import { run } from './run.ts';
+
+const { version } = JSON.parse(readFileSync(packageFile(), 'utf8')) as { version: string };
+
+const code = await run(process.argv.slice(2), {
+  env: process.env,
+  cwd: process.cwd(),
+  stdin: process.stdin,
+  clock: systemClock,
+  get signal() {
+    return signalled();
+  },
+  stdout: (text) => process.stdout.write(text),
+  stderr: (text) => process.stderr.write(text),
+  version,
+});
+process.exitCode = code;
+
+/** Two levels up from dist/cli/, one from cli/: dist/ has a manifest of its own, without a version. */
+function packageFile(): URL {
+  const depth = import.meta.url.endsWith('.ts') ? '../package.json' : '../../package.json';
+  return new URL(depth, import.meta.url);
+}
