@@ -1,0 +1,56 @@
+import { describeNode } from './node.ts';
+import type { Shape } from './shape.ts';
+import { quoteable } from './tree-builder.ts';
+
+const milliseconds: Readonly<Record<string, number>> = {
+  ns: 1e-6,
+  us: 1e-3,
+  µs: 1e-3,
+  ms: 1,
+  s: 1000,
+  m: 60_000,
+  h: 3_600_000,
+};
+
+const whole = /^(?:\d+(?:\.\d+)?(?:ns|us|µs|ms|s|m|h))+$/;
+const part = /(\d+(?:\.\d+)?)(ns|us|µs|ms|s|m|h)/g;
+
+/** `1h30m`, `5s`, `0ms`, `0.5s` in milliseconds: the durations of Go without a sign, which holds those of protobuf's JSON. */
+export function parseDuration(text: string): number | undefined {
+  if (text.length > 64 || !whole.test(text)) return undefined;
+  let total = 0;
+  for (const match of text.matchAll(part)) total += Number(match[1]) * (milliseconds[match[2] ?? ''] ?? NaN);
+  return Number.isFinite(total) && total <= Number.MAX_SAFE_INTEGER ? total : undefined;
+}
+
+export interface DurationOptions {
+  readonly minMs?: number;
+  readonly maxMs?: number;
+}
+
+/** Read as milliseconds. */
+export function duration(options: DurationOptions = {}): Shape<number> {
+  const { minMs = 0, maxMs = Infinity } = options;
+  return {
+    read(node, reading) {
+      const value = node.kind === 'scalar' ? node.value : undefined;
+      const parsed = typeof value === 'string' ? parseDuration(value) : undefined;
+      if (parsed === undefined) {
+        const what = node.kind === 'scalar' && node.text !== '' ? `\`${quoteable(node.text)}\`` : describeNode(node);
+        reading.fault(
+          node.place,
+          `${what} is not a duration`,
+          'write a number and a unit, such as `5s`, `250ms`, `1h30m`',
+        );
+        return undefined;
+      }
+      if (parsed < minMs || parsed > maxMs) {
+        const bounds = maxMs === Infinity ? `at least ${minMs}ms` : `between ${minMs}ms and ${maxMs}ms`;
+        reading.fault(node.place, `\`${quoteable(String(value))}\` must be ${bounds}`);
+        return undefined;
+      }
+      return parsed;
+    },
+    schema: { type: 'string', pattern: whole.source, examples: ['5s', '250ms', '1h30m'] },
+  };
+}
