@@ -29,7 +29,7 @@ export interface AuthorizationPolicy {
   readonly selector: Selector;
   readonly targetRefs: readonly TargetRef[];
   readonly action: Action;
-  /** Name of the CUSTOM provider. */
+  /** Name of the CUSTOM provider: a Handler in the policy's namespace, or else in the root namespace. */
   readonly provider: string | undefined;
   /** No rules: an ALLOW that matches nothing. */
   readonly rules: readonly Rule[];
@@ -103,6 +103,7 @@ export interface RequestAuthentication {
 
 export interface JwtRule {
   readonly place: Place;
+  /** What the token's `iss` must equal; empty where the rule leaves it out, which it may when it names a `jwksUri`. */
   readonly issuer: string;
   readonly audiences: readonly string[];
   readonly jwks: string | undefined;
@@ -174,7 +175,55 @@ export interface Registration {
   readonly downstream: boolean;
 }
 
+/** garrison.dev Handler: somebody else's decision, asked for where a CUSTOM policy names it. */
+export interface Handler {
+  readonly kind: 'Handler';
+  readonly metadata: Metadata;
+  readonly check: CheckHandler;
+}
+
+export interface CheckHandler {
+  /** `grpc`: Envoy's ext_authz v3. `http`: the request's method, path and chosen headers; 200 allows. */
+  readonly protocol: 'grpc' | 'http';
+  /** `host:port`, `[v6]:port` or `unix:///path`. */
+  readonly address: string;
+  readonly timeoutMs: number;
+  /** What an answer that does not come means. */
+  readonly failureMode: 'deny' | 'allow';
+  /** HTTP status of the refusal when the handler fails. */
+  readonly statusOnError: number;
+  /** Undefined: plaintext. */
+  readonly tls: HandlerTls | undefined;
+  /** HTTP only: put before the request's path. */
+  readonly pathPrefix: string;
+  /** HTTP only: request headers the handler sees, beside method, path, host and authorization; `x-*` is a prefix. */
+  readonly includeRequestHeadersInCheck: readonly string[];
+  /** HTTP only: headers of the answer that are set on the request to the application. */
+  readonly headersToUpstreamOnAllow: readonly string[];
+  /** HTTP only: headers of the answer that go back with a refusal. */
+  readonly headersToDownstreamOnDeny: readonly string[];
+  /** gRPC only: `context_extensions` of every question. */
+  readonly contextExtensions: ReadonlyMap<string, string>;
+}
+
+export interface HandlerTls {
+  /** PEM of the authorities that may have signed the handler's certificate; undefined: the mesh's own trust bundle. */
+  readonly caCertificates: string | undefined;
+  /** DNS name the certificate must carry; undefined: the host of the address, unless `spiffeId` is given. */
+  readonly serverName: string | undefined;
+  /** SPIFFE ID the certificate must carry. */
+  readonly spiffeId: string | undefined;
+  /** Whether the asking process shows its own SVID. */
+  readonly clientCertificate: boolean;
+}
+
 export type Document =
-  AuthorizationPolicy | PeerAuthentication | RequestAuthentication | ServiceEntry | WorkloadEntry | Registration;
+  | AuthorizationPolicy
+  | PeerAuthentication
+  | RequestAuthentication
+  | ServiceEntry
+  | WorkloadEntry
+  | Registration
+  | Handler;
 
 export type Kind = Document['kind'];

@@ -1,0 +1,42 @@
+import type { Mesh } from './mesh.ts';
+import type {
+  AuthorizationPolicy,
+  Document,
+  Handler,
+  Kind,
+  PeerAuthentication,
+  Registration,
+  RequestAuthentication,
+  ServiceEntry,
+  WorkloadEntry,
+} from './model.ts';
+
+/** Documents that were validated together: what one revision is made of. */
+export interface PolicySet {
+  readonly mesh: Mesh;
+  /** In the order of the texts. */
+  readonly documents: readonly Document[];
+  readonly authorization: readonly AuthorizationPolicy[];
+  readonly peerAuthentication: readonly PeerAuthentication[];
+  readonly requestAuthentication: readonly RequestAuthentication[];
+  readonly serviceEntries: readonly ServiceEntry[];
+  readonly workloadEntries: readonly WorkloadEntry[];
+  readonly registrations: readonly Registration[];
+  readonly handlers: readonly Handler[];
+}
+
+export function makePolicySet(mesh: Mesh, documents: readonly Document[]): PolicySet {
+  const of = <K extends Kind>(kind: K): Extract<Document, { kind: K }>[] =>
+    documents.filter((document): document is Extract<Document, { kind: K }> => document.kind === kind);
+  return {
+    mesh,
+    documents,
+    authorization: of('AuthorizationPolicy'),
+    peerAuthentication: of('PeerAuthentication'),
+    requestAuthentication: of('RequestAuthentication'),
+    serviceEntries: of('ServiceEntry'),
+    workloadEntries: of('WorkloadEntry'),
+    registrations: of('Registration'),
+    handlers: of('Handler'),
+  };
+}
