@@ -1,4 +1,6 @@
 import type { Verb } from './verb.ts';
 
 /** Every verb by its name and the file that declares it. Loaded on demand: `check-id` need not wait for a gRPC library. */
-export const verbs: Readonly<Record<string, () => Promise<{ readonly verb: Verb }>>> = {};
+export const verbs: Readonly<Record<string, () => Promise<{ readonly verb: Verb }>>> = {
+  demo: () => import('./demo/verb.ts'),
+};

@@ -48,8 +48,9 @@ export class Processes implements AsyncDisposable {
   async start(plan: ProcessPlan): Promise<string> {
     const log = join(this.#logs, `${plan.name}.log`);
     const child = spawn(process.execPath, plan.command, {
-      env: { ...this.#environment, ...plan.env },
-      stdio: ['pipe', 'pipe', 'pipe'],
+      // The fourth pipe closes when this process is gone, however it went; the child then ends too.
+      env: { ...this.#environment, ...plan.env, GARRISON_LAUNCHER_FD: '3' },
+      stdio: ['pipe', 'pipe', 'pipe', 'pipe'],
     });
     const file = createWriteStream(log, { mode: 0o600 });
     child.stderr.pipe(file, { end: false });

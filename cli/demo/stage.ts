@@ -8,18 +8,9 @@ export interface Stage {
   /** Where people come in. */
   readonly ingressPort: number;
   readonly authzAdmin: string;
-  readonly telemetryAdmin: string;
   readonly elapsedMs: () => number;
   /** Runs a verb of the command as a person would; stdout comes back. */
   garrison(args: readonly string[]): Promise<{ readonly code: number; readonly stdout: string }>;
-  /** Serial of the certificate that a workload's sidecar shows now; undefined while it has none. */
-  serialOf(workload: DemoWorkload): Promise<string | undefined>;
-  /** A client certificate that another mesh's authority signed for the same workload path. */
-  strangersCertificate(workload: DemoWorkload): Promise<{ readonly cert: string; readonly key: string }>;
-}
-
-export function workloadNamed(stage: Stage, name: string): DemoWorkload {
-  const found = stage.workloads.find((workload) => workload.name === name);
-  if (found === undefined) throw new Error(`no workload \`${name}\` in the demo`);
-  return found;
+  /** A client certificate for an identity, signed by an authority that is not this mesh's. */
+  strangersCertificate(id: string): Promise<{ readonly cert: string; readonly key: string }>;
 }

@@ -41,3 +41,9 @@ export function planWorkloads(ports: PortBlock): readonly DemoWorkload[] {
 export function spiffeIdOf(workload: DemoWorkload): string {
   return `spiffe://${trustDomain}/ns/${namespace}/sa/${workload.serviceAccount}`;
 }
+
+export function workloadNamed(workloads: readonly DemoWorkload[], name: string): DemoWorkload {
+  const found = workloads.find((workload) => workload.name === name);
+  if (found === undefined) throw new Error(`no workload \`${name}\` in the demo`);
+  return found;
+}

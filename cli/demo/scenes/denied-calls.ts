@@ -3,8 +3,8 @@ import { Attributes } from '#proto/gen/istio/mixer/v1/attributes.ts';
 import { ask } from '../ask.ts';
 import type { Answer } from '../ask.ts';
 import type { Page } from '../narrator.ts';
-import { workloadNamed } from '../stage.ts';
 import type { Stage } from '../stage.ts';
+import { workloadNamed } from '../workloads.ts';
 import { auditRecordOf } from './audit-record.ts';
 import { callAs, decisionOf, describeAnswer, statusOf } from './through-the-mesh.ts';
 
@@ -56,7 +56,7 @@ async function explainDenial(stage: Stage, page: Page, answer: Answer): Promise<
 }
 
 export async function anonymousIsRefused(stage: Stage, page: Page): Promise<void> {
-  const { ports } = workloadNamed(stage, 'ratings-v1');
+  const { ports } = workloadNamed(stage.workloads, 'ratings-v1');
   page.request(`nobody → ratings: GET http://127.0.0.1:${ports.inbound}/ratings/0, without TLS`);
   const answer = await ask({ port: ports.inbound, path: '/ratings/0', headers: { host: 'ratings.bookinfo.svc:9080' } });
   page.happened(describeAnswer(answer));
@@ -65,12 +65,19 @@ export async function anonymousIsRefused(stage: Stage, page: Page): Promise<void
 }
 
 export async function strangerIsRefused(stage: Stage, page: Page): Promise<void> {
-  const { ports } = workloadNamed(stage, 'ratings-v1');
-  const reviews = workloadNamed(stage, 'reviews-v2');
-  const certificate = await stage.strangersCertificate(reviews);
-  page.request(`a stranger → ratings: a certificate for the very ID of reviews, signed by another authority`);
-  const answer = await ask({ port: ports.inbound, path: '/ratings/0', certificate });
-  page.happened(describeAnswer(answer));
-  page.why('the sidecar trusts the roots of its own trust domain only; the handshake fails before any request is read');
-  page.check(answer.kind === 'none', 'a certificate from another mesh was accepted');
+  const { ports } = workloadNamed(stage.workloads, 'ratings-v1');
+  for (const id of [
+    'spiffe://elsewhere.example/ns/bookinfo/sa/bookinfo-reviews',
+    'spiffe://cluster.local/ns/bookinfo/sa/bookinfo-reviews',
+  ]) {
+    page.request(`a stranger → ratings, with a certificate for ${id} by another authority`);
+    const answer = await ask({
+      port: ports.inbound,
+      path: '/ratings/0',
+      certificate: await stage.strangersCertificate(id),
+    });
+    page.happened(describeAnswer(answer));
+    page.check(answer.kind === 'none', 'a certificate of another authority was accepted');
+  }
+  page.why('the sidecar trusts the roots of its own trust domain only; nothing of the request is read');
 }

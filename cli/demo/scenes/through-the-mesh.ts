@@ -1,8 +1,7 @@
 import { ask } from '../ask.ts';
 import type { Answer } from '../ask.ts';
-import { workloadNamed } from '../stage.ts';
 import type { Stage } from '../stage.ts';
-import { servicesDomain } from '../workloads.ts';
+import { servicesDomain, workloadNamed } from '../workloads.ts';
 
 /** What the application `from` does to call `service`: plain HTTP to its own sidecar, which adds the identity. */
 export async function callAs(
@@ -12,7 +11,7 @@ export async function callAs(
   path: string,
   headers: Readonly<Record<string, string>> = {},
 ): Promise<Answer> {
-  const { ports } = workloadNamed(stage, from);
+  const { ports } = workloadNamed(stage.workloads, from);
   return await ask({ port: ports.outbound, path, headers: { ...headers, host: `${service}.${servicesDomain}:9080` } });
 }
 

@@ -1,0 +1,84 @@
+import { join } from 'node:path';
+import { GarrisonError } from '#proto/errors/index.ts';
+import { writeSidecarFiles } from './mesh-files.ts';
+import type { MeshFolder } from './mesh-files.ts';
+import type { Processes } from './processes.ts';
+import type { Stage } from './stage.ts';
+import { servicesDomain } from './workloads.ts';
+import type { DemoWorkload } from './workloads.ts';
+
+/** What `garrison up --output json` prints when everything serves; only what the demo needs of it. */
+export interface MeshReady {
+  readonly ca: string;
+  readonly authz: string;
+  readonly telemetry: string;
+  readonly telemetryHttp: string;
+  readonly authzAdmin: string;
+  readonly telemetryAdmin: string;
+}
+
+export interface Programs {
+  /** bin/garrison.js */
+  readonly garrison: string;
+  /** One Bookinfo process. */
+  readonly bookinfo: string;
+}
+
+export interface MeshParts {
+  readonly folder: MeshFolder;
+  readonly workloads: readonly DemoWorkload[];
+  readonly programs: Programs;
+  readonly processes: Processes;
+  readonly garrison: Stage['garrison'];
+}
+
+/** Starts the mesh, the applications beside it, and then a sidecar with its own identity for each application. */
+export async function startMesh(parts: MeshParts): Promise<MeshReady> {
+  const { folder, workloads, programs, processes } = parts;
+  const applications = workloads.map((workload) => startApplication(parts, workload));
+  const line = await processes.start({
+    name: 'up',
+    command: [programs.garrison, 'up', '--config', folder.config, '--output', 'json'],
+  });
+  const { addresses } = JSON.parse(line) as { addresses: MeshReady };
+  await Promise.all([
+    ...applications,
+    ...workloads.map(async (workload) => {
+      const file = writeSidecarFiles(folder, workload, addresses, await createToken(parts, workload));
+      await processes.start({
+        name: `sidecar-${workload.name}`,
+        command: [programs.garrison, 'sidecar', '--config', file, '--output', 'json'],
+      });
+    }),
+  ]);
+  return addresses;
+}
+
+/** What an operator does once per workload. */
+async function createToken(parts: MeshParts, workload: DemoWorkload): Promise<string> {
+  const { code, stdout } = await parts.garrison(['identity', 'token', 'create', workload.name, '--output', 'json']);
+  if (code !== 0) throw new GarrisonError('FAILED_PRECONDITION', `no join token for \`${workload.name}\``);
+  return (JSON.parse(stdout) as { token: string }).token;
+}
+
+async function startApplication(parts: MeshParts, workload: DemoWorkload): Promise<void> {
+  await parts.processes.start({
+    name: workload.name,
+    command: [parts.programs.bookinfo],
+    env: {
+      NAME: workload.app,
+      VERSION: workload.version,
+      PORT: String(workload.ports.app),
+      OUTBOUND: `127.0.0.1:${workload.ports.outbound}`,
+      SERVICES_DOMAIN: servicesDomain,
+    },
+  });
+}
+
+/** The programs of this installation: TypeScript in a checkout, JavaScript where it was built. */
+export function programsOf(root: string, extension: string): Programs {
+  return {
+    garrison: join(root, 'bin/garrison.js'),
+    bookinfo: join(import.meta.dirname, `bookinfo/main${extension}`),
+  };
+}
