@@ -87,8 +87,12 @@ function checkText(tag: number, content: Uint8Array, refuse: Refuse): void {
     case tags.ia5String:
       if (content.some((byte) => byte === 0 || byte >= 0x80)) throw refuse('has a text with foreign characters');
       return;
+    case tags.utcTime:
+    case tags.generalizedTime:
+      if (!/^\d{12}(\d\d)?Z$/.test(latin1(content))) throw refuse('has a time in a foreign form');
+      return;
     default:
-      throw refuse(`has an element with tag 0x${tag.toString(16)}, which no request needs`);
+      throw refuse(`has an element with tag 0x${tag.toString(16)}, which has no place here`);
   }
 }
 
