@@ -53,13 +53,19 @@ export class Processes implements AsyncDisposable {
       stdio: ['pipe', 'pipe', 'pipe', 'pipe'],
     });
     const file = createWriteStream(log, { mode: 0o600 });
+    let lastWords = '';
+    child.stderr.on('data', (chunk: Buffer) => {
+      lastWords = (lastWords + chunk.toString('utf8')).slice(-2_000);
+    });
     child.stderr.pipe(file, { end: false });
     const ended = once(child, 'close').then(() => {
       file.end();
       if (this.#stopping) return;
       const how = child.signalCode ?? `exit ${child.exitCode ?? '?'}`;
       this.#failed.abort(
-        new GarrisonError('UNAVAILABLE', `${plan.name} ended by itself (${how})`, { remedy: `see ${log}` }),
+        new GarrisonError('UNAVAILABLE', `${plan.name} ended by itself (${how}), saying:\n${lastWords.trimEnd()}\n`, {
+          remedy: 'run with `--keep` to find its whole log in the folder that stays',
+        }),
       );
     });
     this.#running.set(plan.name, { child, ended });
