@@ -11,7 +11,10 @@ export const okStatus: CallStatus = { code: grpcStatus.OK, message: '' };
 /** The one place where an error becomes what a caller sees. A fault of ours tells the caller nothing but that. */
 export function toCallStatus(error: unknown): CallStatus {
   const known = asGarrisonError(error);
-  return { code: toGrpcStatus(known.code), message: known.code === 'INTERNAL' ? 'internal error' : known.describe() };
+  return {
+    code: known.wireStatus ?? toGrpcStatus(known.code),
+    message: known.code === 'INTERNAL' ? 'internal error' : known.describe(),
+  };
 }
 
 /** Whether the operator must hear of it: ours or damaged, not the caller's. */
