@@ -1,8 +1,9 @@
 import { encodeReport } from '#proto/attributes/index.ts';
 import type { AttributeBag } from '#proto/attributes/index.ts';
+import { GarrisonError } from '#proto/errors/index.ts';
 import type { ReportRequest } from '#proto/gen/istio/mixer/v1/mixer.ts';
 
-export type DropReason = 'queue-full' | 'send-failed' | 'not-encodable';
+export type DropReason = 'queue-full' | 'send-failed' | 'refused' | 'not-encodable';
 
 export interface ReportBatcherOptions {
   readonly send: (request: ReportRequest) => Promise<void>;
@@ -15,12 +16,16 @@ export interface ReportBatcherOptions {
   /** What may wait while the collector is slow or away. Beyond it the newest are dropped, and counted. */
   readonly maxQueued?: number;
   readonly onDropped: (count: number, reason: DropReason) => void;
+  /** How many elements of a refused batch the collector kept all the same; 0 when absent. */
+  readonly keptOf?: (error: unknown) => number;
 }
 
+/** What a collector answers when it kept nothing of a batch, so that the whole of it may be sent again. */
+const retryable: ReadonlySet<unknown> = new Set(['UNAVAILABLE', 'RESOURCE_EXHAUSTED', 'DEADLINE_EXCEEDED']);
+
 /**
- * Collects reports and sends them in batches, one batch at a time and in order. A failed batch is tried once more:
- * the collector may have taken the first one, so a report can arrive twice but a dead collector cannot hold us up.
- * Whatever is given up is counted. Adding never waits and never throws: reports must not slow the requests they are about.
+ * Collects reports and sends them in batches, one batch at a time and in order. A batch that found nobody is tried
+ * once more; one whose elements were refused is not, because the others of it were kept. Whatever is given up is counted. Adding never waits and never throws: reports must not slow the requests they are about.
  */
 export class ReportBatcher implements AsyncDisposable {
   readonly #send: (request: ReportRequest) => Promise<void>;
@@ -30,6 +35,7 @@ export class ReportBatcher implements AsyncDisposable {
   readonly #maxDelayMs: number;
   readonly #maxQueued: number;
   readonly #timers = new AbortController();
+  readonly #keptOf: (error: unknown) => number;
   #queue: AttributeBag[] = [];
   #sending: Promise<void> | undefined;
   #timed = false;
@@ -38,6 +44,7 @@ export class ReportBatcher implements AsyncDisposable {
     this.#send = options.send;
     this.#sleep = options.sleep;
     this.#onDropped = options.onDropped;
+    this.#keptOf = options.keptOf ?? (() => 0);
     this.#maxEntries = options.maxEntries ?? 100;
     this.#maxDelayMs = options.maxDelayMs ?? 1_000;
     this.#maxQueued = options.maxQueued ?? 10_000;
@@ -87,10 +94,26 @@ export class ReportBatcher implements AsyncDisposable {
       const batch = this.#queue.splice(0, this.#maxEntries);
       const request = this.#encode(batch);
       if (request === undefined) continue;
+      await this.#deliver(request);
+    }
+  }
+
+  async #deliver(request: ReportRequest): Promise<void> {
+    const count = request.attributes.length;
+    for (let attempt = 1; ; attempt += 1) {
       try {
-        await this.#send(request).catch(() => this.#send(request));
-      } catch {
-        this.#onDropped(request.attributes.length, 'send-failed');
+        await this.#send(request);
+        return;
+      } catch (error) {
+        const again = !(error instanceof GarrisonError) || retryable.has(error.code);
+        if (!again) {
+          this.#onDropped(Math.max(0, count - this.#keptOf(error)), 'refused');
+          return;
+        }
+        if (attempt === 2) {
+          this.#onDropped(count, 'send-failed');
+          return;
+        }
       }
     }
   }

@@ -1,3 +1,5 @@
+import type { GrpcStatus } from './status.ts';
+
 /** The closed set of reasons for which Garrison refuses, one per remedy. */
 export const errorCodes = [
   /** The input does not parse or breaks a rule of its format. Mend the input. */
@@ -31,6 +33,8 @@ export interface ErrorDetail {
   /** What to do about it, in a sentence without a full stop. */
   readonly remedy?: string;
   readonly cause?: unknown;
+  /** Status number on the wire, where a published protocol demands another than the code's own. */
+  readonly wireStatus?: GrpcStatus;
 }
 
 /**
@@ -42,12 +46,14 @@ export class GarrisonError extends Error {
   readonly code: ErrorCode;
   readonly place: string | undefined;
   readonly remedy: string | undefined;
+  readonly wireStatus: GrpcStatus | undefined;
 
   constructor(code: ErrorCode, message: string, detail: ErrorDetail = {}) {
     super(message, detail.cause === undefined ? undefined : { cause: detail.cause });
     this.code = code;
     this.place = detail.place;
     this.remedy = detail.remedy;
+    this.wireStatus = detail.wireStatus;
   }
 
   /** One line for people: place, what is wrong, what to do. */

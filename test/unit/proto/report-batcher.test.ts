@@ -3,6 +3,7 @@ import { MapBag, decodeReport } from '#proto/attributes/index.ts';
 import * as client from '#proto/client/index.ts';
 import { ReportBatcher } from '#proto/client/index.ts';
 import type { ReportBatcherOptions } from '#proto/client/index.ts';
+import { GarrisonError } from '#proto/errors/index.ts';
 import type { ReportRequest } from '#proto/gen/istio/mixer/v1/mixer.ts';
 
 const bag = (n: number): MapBag => new MapBag([['request.size', BigInt(n)]]);
@@ -95,6 +96,15 @@ describe('a report batcher', () => {
     await reports.flush();
     expect(dropped).toEqual([[3, 'send-failed']]);
     expect(sent).toEqual([[1, 2, 3], [1, 2, 3], [4]]);
+  });
+
+  test('does not repeat a batch of which the collector kept the sound part', async () => {
+    answer = () => Promise.reject(new GarrisonError('INVALID_ARGUMENT', 'element 1 is broken'));
+    await using reports = batcher({ keptOf: () => 2 });
+    for (const n of [1, 2, 3]) reports.add(bag(n));
+    await reports.flush();
+    expect(sent).toEqual([[1, 2, 3]]);
+    expect(dropped).toEqual([[1, 'refused']]);
   });
 
   test('drops and counts what the queue cannot hold', async () => {
