@@ -1,13 +1,10 @@
 import type { Effect, ReporterKind } from '#services/telemetry/report/action.ts';
-import type { JsonValue } from '#services/telemetry/report/attribute-json.ts';
 
 /**
- * What the audit keeps of one action. Absent facts are absent keys.
- * Keys stand in the order of RFC 8785, so that writing a record down gives its canonical bytes.
+ * The named facts that the audit keeps of one action; every other attribute stands beside them in the record's bytes,
+ * under `attributes`. Absent facts are absent keys. Keys stand in the order of RFC 8785.
  */
 export interface AuditRecord {
-  /** Every attribute that has no place of its own below. */
-  readonly attributes: Readonly<Record<string, JsonValue>>;
   readonly code: number | undefined;
   readonly decision: string | undefined;
   readonly destination: {

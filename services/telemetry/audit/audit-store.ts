@@ -69,7 +69,9 @@ export interface StatsQuery {
 }
 
 export interface CallStats {
-  readonly source: { readonly principal?: string; readonly namespace?: string; readonly workload?: string };
+  /** Who called; absent where no certificate was shown. */
+  readonly principal?: string;
+  readonly source: { readonly namespace?: string; readonly workload?: string };
   readonly destination: { readonly namespace?: string; readonly workload?: string };
   readonly allowed: number;
   readonly denied: number;

@@ -85,11 +85,8 @@ function present({ first, denials, ...counts }: Mutable): CallStats {
   const known = <K extends string>(key: K, value: string): { [key in K]?: string } =>
     value === '' ? {} : ({ [key]: value } as { [key in K]: string });
   return {
-    source: {
-      ...known('principal', first.principal),
-      ...known('namespace', first.sourceNamespace),
-      ...known('workload', first.sourceWorkload),
-    },
+    ...known('principal', first.principal),
+    source: { ...known('namespace', first.sourceNamespace), ...known('workload', first.sourceWorkload) },
     destination: {
       ...known('namespace', first.destinationNamespace),
       ...known('workload', first.destinationWorkload),

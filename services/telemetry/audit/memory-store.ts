@@ -57,7 +57,7 @@ export class MemoryAuditStore implements AuditStore {
   }
 }
 
-function matches({ record, timeMs }: Kept, query: AuditQuery): boolean {
+function matches({ record, body, timeMs }: Kept, query: AuditQuery): boolean {
   return (
     timeMs >= (query.sinceMs ?? -Infinity) &&
     timeMs <= (query.untilMs ?? Infinity) &&
@@ -72,7 +72,7 @@ function matches({ record, timeMs }: Kept, query: AuditQuery): boolean {
     isWorkload(record.destination, query.destination) &&
     (query.attributes ?? []).every((condition) => {
       const { path, texts } = jsonConditionOf(condition);
-      const text = JSON.stringify(valueAt(record, path)) as string | undefined;
+      const text = JSON.stringify(valueAt(JSON.parse(body), path)) as string | undefined;
       return text !== undefined && texts.includes(text);
     })
   );
@@ -98,8 +98,8 @@ function touchesNamespace(record: AuditRecord, wanted: string | undefined): bool
   return equals(record.source.namespace, wanted) || equals(record.destination.namespace, wanted);
 }
 
-function valueAt(record: AuditRecord, path: readonly string[]): unknown {
-  let value: unknown = record;
+function valueAt(root: unknown, path: readonly string[]): unknown {
+  let value = root;
   for (const key of path) {
     if (typeof value !== 'object' || value === null || !Object.hasOwn(value, key)) return undefined;
     value = (value as Record<string, unknown>)[key];

@@ -1,11 +1,12 @@
 import type { AttributeBag, AttributeValue } from '#proto/attributes/index.ts';
 import type { Action } from '#services/telemetry/report/action.ts';
-import { attributeJson, shortened } from '#services/telemetry/report/attribute-json.ts';
-import type { JsonValue } from '#services/telemetry/report/attribute-json.ts';
+import { attributeJson, objectText, shortened } from '#services/telemetry/report/attribute-json.ts';
 import { isSafe } from '#services/telemetry/report/read-attribute.ts';
 import { attributePlaces } from './attribute-places.ts';
 import type { AuditEntry, AuditRecord } from './audit-record.ts';
 
+/** How many attributes that were left out a record names; where there were more it says `*`. */
+const maxNamed = 50;
 /** C2SP tlog-tiles frames an entry with a 16-bit length, so no record may be longer than this many bytes. */
 export const longestRecord = 65_535;
 
@@ -14,6 +15,9 @@ export interface Receipt {
   /** Whose certificate the report came with; absent on the local listener. */
   readonly reporter: string | undefined;
 }
+
+/** Attributes by name, as JSON text. */
+type Members = [name: string, json: string][];
 
 /** The record of one action, and its canonical bytes. */
 export function recordOf(action: Action, bag: AttributeBag, receipt: Receipt): AuditEntry {
@@ -24,24 +28,20 @@ export function recordOf(action: Action, bag: AttributeBag, receipt: Receipt): A
 
 function entryOf(
   action: Action,
-  others: Record<string, JsonValue>,
+  others: Members,
   receipt: Receipt,
   truncated: readonly string[] | undefined,
 ): AuditEntry {
-  const record = build(action, others, receipt, truncated);
+  const record = build(action, receipt, truncated);
   const { receivedMs } = receipt;
-  return { record, body: JSON.stringify(record), timeMs: action.time ?? receivedMs, receivedMs };
+  // `attributes` comes first in the order of names, so the rest can follow as it is.
+  const body = `{"attributes":${objectText(others)},${JSON.stringify(record).slice(1)}`;
+  return { record, body, timeMs: action.time ?? receivedMs, receivedMs };
 }
 
-function build(
-  action: Action,
-  attributes: Record<string, JsonValue>,
-  receipt: Receipt,
-  truncated: readonly string[] | undefined,
-): AuditRecord {
+function build(action: Action, receipt: Receipt, truncated: readonly string[] | undefined): AuditRecord {
   const { source, destination } = action;
   return {
-    attributes,
     code: action.code,
     decision: short(action.decision),
     destination: {
@@ -79,16 +79,12 @@ function short(text: string | undefined): string | undefined {
   return text === undefined ? undefined : shortened(text);
 }
 
-function otherAttributes(bag: AttributeBag): Record<string, JsonValue> {
-  const named: [string, AttributeValue][] = [];
+function otherAttributes(bag: AttributeBag): Members {
+  const members: Members = [];
   for (const [name, value] of bag.entries()) {
-    if (!hasPlace(name, value)) named.push([name, value]);
+    if (!hasPlace(name, value)) members.push([shortened(name), attributeJson(name, value)]);
   }
-  named.sort(([a], [b]) => (a < b ? -1 : 1));
-  // Without a prototype a peer's attribute `__proto__` is one like any other.
-  const json = Object.create(null) as Record<string, JsonValue>;
-  for (const [name, value] of named) json[name] = attributeJson(name, value);
-  return json;
+  return members;
 }
 
 function hasPlace(name: string, value: AttributeValue): boolean {
@@ -100,15 +96,13 @@ function fits(body: string): boolean {
 }
 
 /** Leaves out the longest attributes first until the record fits, and says which. */
-function shortenedEntry(action: Action, others: Record<string, JsonValue>, receipt: Receipt): AuditEntry {
-  const sizes = Object.keys(others)
-    .map((name) => ({ name, size: Buffer.byteLength(JSON.stringify(others[name])) }))
-    .sort((a, b) => b.size - a.size);
-  const left: string[] = [];
-  for (const { name } of sizes) {
-    Reflect.deleteProperty(others, name);
-    left.push(name.slice(0, 256));
-    const entry = entryOf(action, others, receipt, left.toSorted());
+function shortenedEntry(action: Action, others: Members, receipt: Receipt): AuditEntry {
+  const left = others.toSorted(([, a], [, b]) => a.length - b.length);
+  const gone: string[] = [];
+  for (let longest = left.pop(); longest !== undefined; longest = left.pop()) {
+    gone.push(longest[0].slice(0, 256).toWellFormed());
+    if (gone.length > maxNamed) break;
+    const entry = entryOf(action, left, receipt, gone.toSorted());
     if (fits(entry.body)) return entry;
   }
   return bareEntry(action, receipt);
@@ -137,5 +131,5 @@ function bareEntry(action: Action, receipt: Receipt): AuditEntry {
     policy: cut(action.policy),
     reason: cut(action.reason),
   };
-  return entryOf(bare, {}, receipt, ['*']);
+  return entryOf(bare, [], receipt, ['*']);
 }

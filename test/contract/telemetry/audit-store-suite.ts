@@ -121,11 +121,8 @@ export function auditStoreSuite(name: string, open: () => AuditStore): void {
       await store.append([entry({ 'context.reporter.kind': 'outbound' }), entry()]);
       expect(await store.stats({ reporter: 'inbound' })).toEqual([
         {
-          source: {
-            principal: 'cluster.local/ns/default/sa/bookinfo-productpage',
-            namespace: 'default',
-            workload: 'productpage-v1',
-          },
+          principal: 'cluster.local/ns/default/sa/bookinfo-productpage',
+          source: { namespace: 'default', workload: 'productpage-v1' },
           destination: { namespace: 'default', workload: 'reviews-v2' },
           allowed: 4,
           denied: 0,
@@ -134,7 +131,8 @@ export function auditStoreSuite(name: string, open: () => AuditStore): void {
           denials: [],
         },
         {
-          source: { principal: 'cluster.local/ns/shop/sa/cart', namespace: 'shop', workload: 'cart-v1' },
+          principal: 'cluster.local/ns/shop/sa/cart',
+          source: { namespace: 'shop', workload: 'cart-v1' },
           destination: { namespace: 'default', workload: 'reviews-v2' },
           allowed: 0,
           denied: 2,

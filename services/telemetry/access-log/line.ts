@@ -1,0 +1,89 @@
+import type { AttributeBag } from '#proto/attributes/index.ts';
+import type { Action } from '#services/telemetry/report/action.ts';
+import { headerWithoutSecrets } from '#services/telemetry/report/credentials.ts';
+import { addressOf, mapOf, numberOf, textOf } from '#services/telemetry/report/read-attribute.ts';
+
+/**
+ * JSON leaves DEL, C1 controls, line separators and direction marks as they are; a terminal or a log viewer does not.
+ * Written as \u escapes they say what they are, and the line stays JSON.
+ */
+const deceptive = /[\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g;
+
+export function escapeDeceptive(json: string): string {
+  return json.replace(deceptive, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`);
+}
+
+/** One action as a line: Istio's keys in Istio's order, then what was decided. What is not known is null. */
+export function accessLogLine(action: Action, bag: AttributeBag, receivedMs: number): string {
+  const headers = mapOf(bag, 'request.headers');
+  const header = (name: string): string | undefined => {
+    const value = headers?.get(name);
+    return value === undefined ? undefined : headerWithoutSecrets(name, value);
+  };
+  const outbound = action.reporter === 'outbound';
+  const fields: Record<string, string | number | boolean | undefined> = {
+    start_time: new Date(action.time ?? receivedMs).toISOString(),
+    method: action.method,
+    path: action.path,
+    protocol: action.protocol,
+    response_code: action.code ?? 0,
+    response_flags: action.flags ?? '-',
+    response_code_details: codeDetails(action),
+    connection_termination_details: undefined,
+    upstream_transport_failure_reason: undefined,
+    bytes_received: action.requestBytes,
+    bytes_sent: action.responseBytes,
+    duration: action.durationMs === undefined ? undefined : Math.round(action.durationMs),
+    upstream_service_time: undefined,
+    x_forwarded_for: header('x-forwarded-for'),
+    user_agent: textOf(bag, 'request.useragent') ?? header('user-agent'),
+    request_id: action.requestId,
+    authority: action.host,
+    upstream_host: endpoint(action.destination.address, action.port),
+    upstream_cluster: clusterName(action),
+    upstream_local_address: undefined,
+    downstream_local_address: undefined,
+    downstream_remote_address: outbound
+      ? undefined
+      : endpoint(addressOf(bag, 'source.ip'), numberOf(bag, 'source.port')),
+    requested_server_name: textOf(bag, 'connection.requested_server_name'),
+    route_name: undefined,
+    trace_id: action.trace,
+    reporter: outbound ? 'source' : 'destination',
+    source_principal: action.source.principal,
+    source_namespace: action.source.namespace,
+    source_workload: action.source.workload,
+    destination_principal: action.destination.principal,
+    destination_namespace: action.destination.namespace,
+    destination_workload: action.destination.workload,
+    mtls: action.mtls,
+    decision_id: action.decision,
+    decision_effect: action.effect,
+    decision_policy: action.policy,
+    decision_rule: action.rule,
+    decision_revision: action.revision,
+    decision_reason: action.reason,
+    decision_fail_open: action.failOpen,
+  };
+  return `${escapeDeceptive(JSON.stringify(fields, (_, value: unknown) => value ?? null))}\n`;
+}
+
+/** As Envoy's RBAC filter names its denials. */
+function codeDetails(action: Action): string | undefined {
+  if (action.effect !== 'deny') return action.code === undefined ? undefined : 'via_upstream';
+  const [namespace, name] = (action.policy ?? 'none').split('/');
+  return name === undefined || namespace === undefined
+    ? 'rbac_access_denied_matched_policy[none]'
+    : `rbac_access_denied_matched_policy[ns[${namespace}]-policy[${name}]-rule[${action.rule ?? ''}]]`;
+}
+
+function clusterName({ reporter, port, service, host }: Action): string | undefined {
+  if (port === undefined) return undefined;
+  return reporter === 'inbound' ? `inbound|${port}||` : `outbound|${port}||${service ?? host ?? ''}`;
+}
+
+function endpoint(address: string | undefined, port: number | undefined): string | undefined {
+  if (address === undefined) return undefined;
+  const host = address.includes(':') ? `[${address}]` : address;
+  return port === undefined ? host : `${host}:${port}`;
+}
