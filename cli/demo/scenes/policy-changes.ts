@@ -82,6 +82,9 @@ interface RevisionState {
 async function revisionNow(stage: Stage): Promise<RevisionState> {
   const answer = await ask({ port: Number(stage.authzAdmin.split(':').at(-1)), path: '/revision' });
   if (answer.kind === 'none') throw new Error(`authz does not answer on its admin port: ${answer.reason}`);
-  const state = JSON.parse(answer.body) as { revision: number; refusal?: { faults: readonly string[] } | null };
-  return { number: state.revision, refusal: state.refusal?.faults[0] };
+  const state = JSON.parse(answer.body) as {
+    revision: number;
+    refusal: { faults: readonly { text: string }[] } | null;
+  };
+  return { number: state.revision, refusal: state.refusal?.faults[0]?.text };
 }
