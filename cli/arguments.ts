@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
 import { GarrisonError } from '#proto/errors/index.ts';
-import { nearest } from './nearest.ts';
+import { nearest } from '#schema/index.ts';
 import type { Flags, Verb } from './verb.ts';
 
 /** Flags every verb has. */

@@ -1,7 +1,7 @@
 import { GarrisonError } from '#proto/errors/index.ts';
 import { readArguments, wantsJson } from './arguments.ts';
 import { helpOf, helpOfAll } from './help.ts';
-import { nearest } from './nearest.ts';
+import { nearest } from '#schema/index.ts';
 import { type Streams, createOutput, printError } from './output.ts';
 import type { ExitCode, Invocation, Verb } from './verb.ts';
 import { verbs } from './verbs.ts';

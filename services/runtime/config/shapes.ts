@@ -1,0 +1,84 @@
+import path from 'node:path';
+import { type TrustDomain, parseTrustDomain } from '#ca/spiffe-id.ts';
+import { GarrisonError } from '#proto/errors/index.ts';
+import { type Shape, map, string } from '#schema/index.ts';
+import { type Address, isLoopback, isUnix, parseAddress } from '../address.ts';
+
+/** A path in a configuration: relative to the folder of the file it stands in. */
+export function pathIn(folder: string): Shape<string> {
+  return map(string({ minLength: 1 }), (written, here) => {
+    if (!written.includes('\0')) return path.resolve(folder, written);
+    here.fault('a path cannot hold a NUL character');
+    return undefined;
+  });
+}
+
+/** `127.0.0.1:9091`, `[::1]:9091`, `localhost:9091` or `unix:PATH`, that path relative to the file. */
+export function addressIn(folder: string): Shape<Address> {
+  return refined(
+    (written) => {
+      const address = parseAddress(written);
+      return isUnix(address) ? parseAddress(`unix:${path.resolve(folder, address.path)}`) : address;
+    },
+    ['127.0.0.1:9091', '[::1]:9091', 'unix:./garrison.sock'],
+  );
+}
+
+/** An address whose traffic nothing protects: only this host may reach it. */
+export function localAddressIn(folder: string): Shape<Address> {
+  return map(addressIn(folder), (address, here) => {
+    if (isLoopback(address)) return address;
+    here.fault(
+      'plaintext is served on this host only',
+      'use a loopback address such as `127.0.0.1:9191`, or `unix:PATH`; other hosts use the mTLS port `listen`',
+    );
+    return undefined;
+  });
+}
+
+/** The file of a unix socket, as a path or as an address. */
+export function socketIn(folder: string): Shape<string> {
+  return refined(
+    (written) => {
+      const bare = written.replace(/^unix:(?:\/\/)?/, '');
+      const address = parseAddress(`unix:${path.resolve(folder, bare === '' ? '.' : bare)}`);
+      return isUnix(address) ? address.path : bare;
+    },
+    ['./.garrison/workload.sock'],
+  );
+}
+
+export const trustDomain: Shape<TrustDomain> = refined(parseTrustDomain, ['cluster.local']);
+
+export const dnsName: Shape<string> = string({
+  maxLength: 253,
+  pattern: {
+    expression:
+      /^(?:[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?)(?:\.[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?)*$/,
+    reason: 'is not a DNS name',
+  },
+});
+
+/** A name as Kubernetes has them for namespaces, workloads and service accounts. */
+export const objectName: Shape<string> = string({
+  minLength: 1,
+  maxLength: 253,
+  pattern: {
+    expression: /^[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?$/,
+    reason: 'is not a name',
+    fix: 'use lower-case letters, digits, `-` and `.`, with a letter or digit at both ends',
+  },
+});
+
+/** A string that a parser of ours reads; its refusal becomes the fault. */
+function refined<T>(read: (written: string) => T, examples: readonly string[]): Shape<T> {
+  return map(string({ minLength: 1, examples }), (written, here) => {
+    try {
+      return read(written);
+    } catch (error) {
+      if (!(error instanceof GarrisonError)) throw error;
+      here.fault(error.message, error.remedy);
+      return undefined;
+    }
+  });
+}
