@@ -28,7 +28,7 @@ describe('every source file', () => {
 
   test('is named in kebab-case, by what it is', () => {
     const odd = sources.filter((path) => {
-      const stem = basename(path).replace(/(\.test|\.bench|\.config)?\.(ts|js)$/, '');
+      const stem = basename(path).replace(/(\.test|\.bench|\.config|\.d)?\.(ts|js)$/, '');
       return !/^[a-z0-9]+(-[a-z0-9]+)*$/.test(stem) || vague.test(stem);
     });
     expect(odd).toEqual([]);
