@@ -1,4 +1,4 @@
-import type { GrpcStatus } from './status.ts';
+import type { GrpcStatus } from './grpc-status.ts';
 
 /** The closed set of reasons for which Garrison refuses, one per remedy. */
 export const errorCodes = [

@@ -1,4 +1,5 @@
 export { GarrisonError, asGarrisonError, errorCodes } from './error.ts';
 export type { ErrorCode, ErrorDetail } from './error.ts';
-export { grpcStatus, toGrpcStatus, toHttpStatus } from './status.ts';
-export type { GrpcStatus } from './status.ts';
+export { grpcStatus } from './grpc-status.ts';
+export type { GrpcStatus } from './grpc-status.ts';
+export { toGrpcStatus, toHttpStatus } from './status.ts';

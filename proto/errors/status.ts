@@ -1,27 +1,6 @@
 import type { ErrorCode } from './error.ts';
-
-/** google.rpc.Code numbers. */
-export const grpcStatus = {
-  OK: 0,
-  CANCELLED: 1,
-  UNKNOWN: 2,
-  INVALID_ARGUMENT: 3,
-  DEADLINE_EXCEEDED: 4,
-  NOT_FOUND: 5,
-  ALREADY_EXISTS: 6,
-  PERMISSION_DENIED: 7,
-  RESOURCE_EXHAUSTED: 8,
-  FAILED_PRECONDITION: 9,
-  ABORTED: 10,
-  OUT_OF_RANGE: 11,
-  UNIMPLEMENTED: 12,
-  INTERNAL: 13,
-  UNAVAILABLE: 14,
-  DATA_LOSS: 15,
-  UNAUTHENTICATED: 16,
-} as const;
-
-export type GrpcStatus = (typeof grpcStatus)[keyof typeof grpcStatus];
+import { grpcStatus } from './grpc-status.ts';
+import type { GrpcStatus } from './grpc-status.ts';
 
 /** The one map from error codes to gRPC status numbers: every code is named as gRPC names it. */
 export function toGrpcStatus(code: ErrorCode): GrpcStatus {
