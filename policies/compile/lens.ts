@@ -1,0 +1,53 @@
+import type { Facts } from '../decide/facts.ts';
+import type { Readings } from '../decide/headers.ts';
+import { claimAt } from '../decide/token.ts';
+import { metadataList, metadataText } from '../decide/metadata.ts';
+import type { Mode } from './mode.ts';
+
+/** One thing about a request that lists of text are compared with. */
+export interface Lens {
+  /** Two lenses with one id read the same. */
+  readonly id: string;
+  /** A list that was verified as such: any element counts, in every mode. It is no ambiguity. */
+  readonly list: boolean;
+  read(facts: Facts, mode: Mode): Readings;
+}
+
+function lens(id: string, read: (facts: Facts, mode: Mode) => Readings): Lens {
+  return { id, list: false, read };
+}
+
+export const lenses = {
+  principal: lens('source.principal', (facts) => facts.principal),
+  namespace: lens('source.namespace', (facts) => facts.identity?.namespace),
+  account: lens('source.serviceAccount', (facts) => facts.identity?.account),
+  trustDomain: lens('source.trustDomain', (facts) => facts.identity?.trustDomain),
+  issuer: lens('token issuer', (facts) => facts.token?.issuer),
+  subject: lens('token subject', (facts) => facts.token?.subject),
+  host: lens('host', (facts, mode) => facts.hostReadings(mode)),
+  method: lens('method', (facts, mode) => facts.methodReadings(mode)),
+  path: lens('path', (facts) => facts.path),
+  sni: lens('connection.sni', (facts) => facts.sni),
+  audiences: { id: 'request.auth.audiences', list: true, read: (facts) => facts.token?.audiences },
+  presenter: lens('request.auth.presenter', (facts) => facts.token?.presenter),
+} satisfies Record<string, Lens>;
+
+export function headerLens(name: string): Lens {
+  const lower = name.toLowerCase();
+  return lens(`header ${lower}`, (facts, mode) => facts.header(lower, mode));
+}
+
+export function claimLens(path: readonly string[]): Lens {
+  const read = (facts: Facts): Readings => {
+    const token = facts.token;
+    return token === undefined ? undefined : claimAt(token, path);
+  };
+  return { id: `claim ${JSON.stringify(path)}`, list: true, read };
+}
+
+/** `list`: the value is a list, and one of its elements is meant. */
+export function metadataLens(filter: string, key: string, list: boolean): Lens {
+  const read = (facts: Facts): Readings =>
+    list ? metadataList(facts.bag, filter, key) : metadataText(facts.bag, filter, key);
+  return { id: `metadata ${JSON.stringify([filter, key, list])}`, list: true, read };
+}

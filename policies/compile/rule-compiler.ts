@@ -1,0 +1,102 @@
+import type { AuthorizationPolicy } from '../documents/model.ts';
+import type { Mesh } from '../documents/mesh.ts';
+import { TrustDomains } from './aliases.ts';
+import { compileRule } from './compile-rule.ts';
+import type { RuleContext, Transport } from './compile-rule.ts';
+import { CompiledRule } from './compiled-rule.ts';
+import { fieldKinds } from './condition.ts';
+import type { FieldKinds } from './condition.ts';
+import type { FieldTest } from './field-test.ts';
+
+/** Compiles each policy once, whatever the number of workloads it is in force for. */
+export class RuleCompiler {
+  readonly #mesh: Mesh;
+  readonly #trustDomains: TrustDomains;
+  readonly #ranks: ReadonlyMap<AuthorizationPolicy, number>;
+  readonly #byNamespace = new Map<string, { kinds: FieldKinds; shared: Map<string, FieldTest> }>();
+  readonly #compiled: Readonly<Record<Transport, Map<AuthorizationPolicy, readonly CompiledRule[]>>> = {
+    http: new Map(),
+    tcp: new Map(),
+  };
+
+  constructor(mesh: Mesh, policies: readonly AuthorizationPolicy[]) {
+    this.#mesh = mesh;
+    this.#trustDomains = new TrustDomains(mesh.trustDomain, mesh.trustDomainAliases);
+    this.#ranks = rankPolicies(policies);
+  }
+
+  rulesOf(policy: AuthorizationPolicy, transport: Transport): readonly CompiledRule[] {
+    const known = this.#compiled[transport].get(policy);
+    if (known !== undefined) return known;
+    const rules = this.#compile(policy, transport);
+    this.#compiled[transport].set(policy, rules);
+    return rules;
+  }
+
+  #compile(policy: AuthorizationPolicy, transport: Transport): CompiledRule[] {
+    const { kinds, shared } = this.#forNamespace(policy.metadata.namespace);
+    const context: RuleContext = {
+      profile: this.#mesh.profile,
+      action: policy.action,
+      transport,
+      kinds,
+      share: (key, make) => {
+        const known = shared.get(key);
+        if (known !== undefined) return known;
+        const test = make();
+        shared.set(key, test);
+        return test;
+      },
+    };
+    const name = policyName(policy);
+    const first = this.#ranks.get(policy) ?? 0;
+    const order = ruleOrder(policy.rules.length, this.#mesh.profile === 'istio');
+    const compiled: CompiledRule[] = [];
+    for (const [index, rule] of policy.rules.entries()) {
+      const parts = compileRule(rule, context);
+      if (parts === undefined) continue;
+      const rank = first + (order[index] ?? index);
+      compiled.push(new CompiledRule(rank, name, index, rule.place, parts.from, parts.to, parts.when));
+    }
+    return compiled;
+  }
+
+  #forNamespace(namespace: string): { kinds: FieldKinds; shared: Map<string, FieldTest> } {
+    const known = this.#byNamespace.get(namespace);
+    if (known !== undefined) return known;
+    const kinds = fieldKinds(namespace, this.#trustDomains, this.#mesh.profile === 'strict');
+    const made = { kinds, shared: new Map<string, FieldTest>() };
+    this.#byNamespace.set(namespace, made);
+    return made;
+  }
+}
+
+export function policyName(policy: {
+  readonly metadata: { readonly namespace: string; readonly name: string };
+}): string {
+  return `${policy.metadata.namespace}/${policy.metadata.name}`;
+}
+
+/** Policies by name as upstream spells it in a rule's name; each gets as many ranks as it has rules. */
+function rankPolicies(policies: readonly AuthorizationPolicy[]): Map<AuthorizationPolicy, number> {
+  const spelled = policies.map((policy) => ({
+    policy,
+    text: `ns[${policy.metadata.namespace}]-policy[${policy.metadata.name}]`,
+  }));
+  spelled.sort((a, b) => (a.text < b.text ? -1 : a.text > b.text ? 1 : 0));
+  const ranks = new Map<AuthorizationPolicy, number>();
+  let next = 0;
+  for (const { policy } of spelled) {
+    ranks.set(policy, next);
+    next += policy.rules.length;
+  }
+  return ranks;
+}
+
+/** Envoy walks rule names as text, so that `rule[10]` comes before `rule[2]`; it matters only for which of several is named. */
+function ruleOrder(count: number, asText: boolean): number[] {
+  const order = Array.from({ length: count }, (_, i) => i);
+  if (!asText || count <= 10) return order;
+  const sorted = order.map((i) => `rule[${i}]`).sort();
+  return order.map((i) => sorted.indexOf(`rule[${i}]`));
+}

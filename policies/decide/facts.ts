@@ -1,0 +1,164 @@
+import { GarrisonError } from '#proto/errors/index.ts';
+import type { AttributeBag } from '#proto/attributes/index.ts';
+import { addressOfBytes } from '../compile/address.ts';
+import type { Address } from '../compile/address.ts';
+import type { Mode } from '../compile/mode.ts';
+import type { Settings } from '../compile/settings.ts';
+import type { Upstream } from './evidence.ts';
+import { Headers } from './headers.ts';
+import type { Readings } from './headers.ts';
+import { readHost } from './host.ts';
+import type { Identity } from './identity.ts';
+import { endOfPath } from './normalize-path.ts';
+import { readBytes, readMap, readNumber, readText } from './read-attribute.ts';
+import { forwardedAddress } from './remote-address.ts';
+import type { VerifiedToken } from './token.ts';
+import { tokenOfBag } from './token-of-bag.ts';
+
+/** An address that ought to be known and cannot be derived. */
+export const underivable = Symbol('underivable');
+
+const notRead = Symbol('not read');
+
+/** What rules ask of one request, each fact read from the bag when first asked for. */
+export class Facts {
+  readonly bag: AttributeBag;
+  readonly settings: Settings;
+  readonly http: boolean;
+  readonly principal: string | undefined;
+  readonly identity: Identity | undefined;
+  /** As sent, with query and fragment. */
+  rawPath: string | undefined = undefined;
+  /** Normalised, without query. Set once the path has been accepted. */
+  path: string | undefined = undefined;
+  method: string | undefined = undefined;
+  host: string | undefined = undefined;
+  oddHeaderNames = false;
+  #headers: Headers | undefined = undefined;
+  #upstream: Upstream | undefined = undefined;
+  #token: VerifiedToken | undefined | typeof notRead = notRead;
+  #sourceAddress: Address | undefined | typeof notRead = notRead;
+  #remoteAddress: Address | undefined | typeof notRead | typeof underivable = notRead;
+
+  constructor(bag: AttributeBag, settings: Settings) {
+    this.bag = bag;
+    this.settings = settings;
+    this.http = speaksHttp(bag);
+    const principal = readText(bag, 'source.principal');
+    this.principal = principal === undefined || principal === '' ? undefined : principal;
+    this.identity = this.principal === undefined ? undefined : settings.identities.read(this.principal);
+  }
+
+  get headers(): Headers {
+    return (this.#headers ??= new Headers(
+      readMap(this.bag, 'request.headers'),
+      readMap(this.bag, 'garrison.request.repeated_headers'),
+      this.oddHeaderNames,
+    ));
+  }
+
+  header(name: string, mode: Mode): Readings {
+    switch (name) {
+      case ':authority':
+      case 'host':
+        return this.host;
+      case ':method':
+        return this.method;
+      case ':path':
+        return this.pathAndQuery();
+      case ':scheme':
+        return readText(this.bag, 'request.scheme')?.toLowerCase();
+      default:
+        return this.headers.read(name, mode);
+    }
+  }
+
+  methodReadings(mode: Mode): Readings {
+    const method = this.method;
+    if (method === undefined || mode !== 'wide') return method;
+    // A server that folds case would serve `delete` as DELETE.
+    const upper = method.toUpperCase();
+    return upper === method ? method : [method, upper];
+  }
+
+  hostReadings(mode: Mode): Readings {
+    return this.host === undefined ? undefined : readHost(this.host, mode);
+  }
+
+  /** Normalised, with the query and without the fragment. */
+  pathAndQuery(): string | undefined {
+    const raw = this.#upstream?.path ?? this.rawPath;
+    if (raw === undefined || this.path === undefined) return undefined;
+    const rest = raw.slice(endOfPath(raw));
+    const fragment = rest.indexOf('#');
+    return this.path + (fragment < 0 ? rest : rest.slice(0, fragment));
+  }
+
+  get sni(): string | undefined {
+    return readText(this.bag, 'connection.requested_server_name');
+  }
+
+  get port(): number | undefined {
+    return readNumber(this.bag, 'destination.port');
+  }
+
+  get sourceAddress(): Address | undefined {
+    if (this.#sourceAddress === notRead) this.#sourceAddress = this.#address('source.ip');
+    return this.#sourceAddress;
+  }
+
+  get destinationAddress(): Address | undefined {
+    return this.#address('destination.ip');
+  }
+
+  get remoteAddress(): Address | undefined | typeof underivable {
+    if (this.#remoteAddress === notRead) this.#remoteAddress = this.#findRemote();
+    return this.#remoteAddress;
+  }
+
+  get token(): VerifiedToken | undefined {
+    if (this.#token === notRead) this.#token = tokenOfBag(this.bag);
+    return this.#token;
+  }
+
+  /** From here on rules see the request as the token step has rewritten it. */
+  accept(token: VerifiedToken | undefined, upstream: Upstream): void {
+    this.#token = token;
+    this.#upstream = upstream;
+    this.headers.changes = upstream.headers;
+  }
+
+  #findRemote(): Address | undefined | typeof underivable {
+    const known = this.#address('origin.ip');
+    if (known !== undefined) return known;
+    const { trustedHops, strict } = this.settings;
+    if (!this.http || trustedHops === 0) return this.sourceAddress;
+    const forwarded = this.headers.read('x-forwarded-for', 'plain');
+    const values = forwarded === undefined ? [] : typeof forwarded === 'string' ? [forwarded] : forwarded;
+    const derived = forwardedAddress(values, trustedHops, strict);
+    if (derived !== undefined) return derived;
+    return strict ? underivable : this.sourceAddress;
+  }
+
+  #address(name: string): Address | undefined {
+    const bytes = readBytes(this.bag, name);
+    if (bytes === undefined || bytes.length === 0) return undefined;
+    const address = addressOfBytes(bytes, this.settings.strict);
+    if (address !== undefined) return address;
+    throw new GarrisonError('INVALID_ARGUMENT', `attribute \`${name}\` is no IP address: it has ${bytes.length} bytes`);
+  }
+}
+
+/** A protocol that nobody named is what the other attributes say; what is neither is TCP, the stricter reading. */
+function speaksHttp(bag: AttributeBag): boolean {
+  switch (readText(bag, 'context.protocol')) {
+    case 'http':
+    case 'grpc':
+    case 'https':
+      return true;
+    case undefined:
+      return bag.get('request.path') !== undefined || bag.get('request.method') !== undefined;
+    default:
+      return false;
+  }
+}

@@ -1,0 +1,15 @@
+import { modeAt } from './refuse-peer.ts';
+import type { EffectiveMode } from '../compile/peer-modes.ts';
+import type { Program } from '../compile/program.ts';
+import { policyName } from '../compile/rule-compiler.ts';
+import type { Workload } from '../compile/select.ts';
+
+/** What PeerAuthentication says of connections to one port of a workload. */
+export function mtlsModeFor(program: Program, workload: Workload, port: number): EffectiveMode {
+  return modeAt(program.forWorkload(workload).peers, port);
+}
+
+/** The AuthorizationPolicy documents in force for a workload, as `namespace/name`. */
+export function policiesInForce(program: Program, workload: Workload): string[] {
+  return program.forWorkload(workload).policies.map(policyName);
+}

@@ -1,0 +1,69 @@
+import type { Facts } from './facts.ts';
+import { isAmbiguous, normalizePath, pathOnly } from './normalize-path.ts';
+import { readMap, readText } from './read-attribute.ts';
+import { isToken } from './scan-headers.ts';
+import { pathShapes, scanPath } from './scan-path.ts';
+
+/**
+ * Reads method, host, path and header names of a request, and says why it must be refused (400), if it must:
+ * for what no HTTP server should accept, and for a path that cannot be read in one way only.
+ */
+export function readRequest(facts: Facts, scanHeaders: boolean): string | undefined {
+  const { bag, settings } = facts;
+  facts.method = readText(bag, 'request.method') ?? pseudoHeader(facts, ':method');
+  facts.host = readText(bag, 'request.host') ?? pseudoHeader(facts, ':authority') ?? pseudoHeader(facts, 'host');
+  facts.rawPath = readText(bag, 'request.path') ?? pseudoHeader(facts, ':path');
+  if (scanHeaders) {
+    const headers = readMap(bag, 'request.headers');
+    if (headers !== undefined) {
+      const scan = settings.headerScanner.scan(headers, facts.host);
+      if (settings.strict && scan.fault !== undefined) return scan.fault;
+      facts.oddHeaderNames = scan.odd;
+    }
+  }
+  if (settings.strict) {
+    if (facts.method !== undefined && !isToken(facts.method)) return 'the method is no token';
+    if (facts.host !== undefined && hasControlOrSpace(facts.host)) return 'the host has a control character or a space';
+  }
+  return facts.rawPath === undefined ? undefined : readPath(facts, facts.rawPath);
+}
+
+/** SNI is read with every protocol. */
+export function hasBrokenSni(facts: Facts): boolean {
+  const sni = facts.sni;
+  return sni !== undefined && hasControlOrSpace(sni);
+}
+
+function readPath(facts: Facts, raw: string): string | undefined {
+  const { strict, pathLevel } = facts.settings;
+  const shape = scanPath(raw);
+  if (shape === pathShapes.plain) {
+    facts.path = pathOnly(raw);
+    return undefined;
+  }
+  if (strict && raw === '') return 'the path is empty';
+  if (strict && shape === pathShapes.broken) return 'the path has a control character or a space';
+  const path = pathOnly(raw);
+  if (path === '*' && facts.method === 'OPTIONS') {
+    facts.path = path;
+    return undefined;
+  }
+  // What CONNECT names is no path.
+  if (facts.method === 'CONNECT' && !path.startsWith('/')) return undefined;
+  facts.path = normalizePath(pathLevel, path);
+  if (facts.path === undefined) return 'the path cannot be normalised';
+  if (strict && isAmbiguous(path)) return 'the path means another thing when slashes are merged first';
+  return undefined;
+}
+
+function pseudoHeader(facts: Facts, name: string): string | undefined {
+  return readMap(facts.bag, 'request.headers')?.get(name);
+}
+
+function hasControlOrSpace(text: string): boolean {
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    if (code <= 0x20 || code === 0x7f) return true;
+  }
+  return false;
+}

@@ -1,0 +1,163 @@
+import { TrackingBag } from '#proto/attributes/index.ts';
+import type { AttributeBag, Reference } from '#proto/attributes/index.ts';
+import type { GarrisonError } from '#proto/errors/index.ts';
+import type { Place } from '#schema/place.ts';
+import type { CompiledRule } from '../compile/compiled-rule.ts';
+import type { Upstream } from './evidence.ts';
+
+/** What dry-run policies would have done: the policy that matched, `none` for ALLOW policies of which none did. */
+export interface Shadow {
+  readonly allow?: string;
+  readonly deny?: string;
+}
+
+/** A rule that had a part in the verdict. */
+export interface Reason {
+  readonly effect: 'allow' | 'deny' | 'audit';
+  readonly policy: string;
+  readonly rule: number;
+  readonly place: Place;
+}
+
+export interface Verdict {
+  readonly effect: 'allow' | 'deny';
+  /** HTTP status: 200, 400, 401 or 403. */
+  readonly status: number;
+  /** `namespace/name` of the policy that decided, or `none`. */
+  readonly policy: string;
+  readonly rule: number | undefined;
+  readonly revision: number;
+  /** One line for people. */
+  readonly reason: string;
+  readonly reasons: readonly Reason[];
+  /** What of the bag the verdict depends on: a request that agrees on it gets the same verdict. Found out when asked for. */
+  readonly referenced: readonly Reference[];
+  /** AUDIT policies that matched. */
+  readonly audit: readonly string[];
+  readonly shadow: Shadow | undefined;
+  /** Changes to the request before it reaches the application; undefined: none. */
+  readonly upstream: Upstream | undefined;
+  /** Value of `www-authenticate` of a 401. */
+  readonly challenge: string | undefined;
+  /** Set when the request could not be decided, and is denied for it. */
+  readonly error: GarrisonError | undefined;
+}
+
+/** What the steps of a decision found out; all optional but the first two. */
+export interface Finding {
+  readonly effect: 'allow' | 'deny';
+  readonly status: number;
+  /** The rule that decided. */
+  readonly by?: CompiledRule;
+  /** The policy that decided where no rule of an AuthorizationPolicy did. */
+  readonly policy?: string;
+  readonly reason: string | undefined;
+  readonly audit?: readonly CompiledRule[];
+  readonly shadow?: Shadow | undefined;
+  readonly upstream?: Upstream | undefined;
+  readonly challenge?: string;
+  readonly error?: GarrisonError;
+}
+
+/** Decides the same question again on another view of the same bag. */
+export type Replay = (bag: AttributeBag) => void;
+
+const none: readonly never[] = [];
+
+/** A verdict whose prose and references cost nothing until someone asks. */
+export class FoundVerdict implements Verdict {
+  readonly revision: number;
+  readonly #finding: Finding;
+  readonly #bag: AttributeBag;
+  readonly #replay: Replay;
+  #references: readonly Reference[] | undefined = undefined;
+
+  constructor(revision: number, finding: Finding, bag: AttributeBag, replay: Replay) {
+    this.revision = revision;
+    this.#finding = finding;
+    this.#bag = bag;
+    this.#replay = replay;
+  }
+
+  get effect(): 'allow' | 'deny' {
+    return this.#finding.effect;
+  }
+
+  get status(): number {
+    return this.#finding.status;
+  }
+
+  get policy(): string {
+    return this.#finding.by?.policy ?? this.#finding.policy ?? 'none';
+  }
+
+  get rule(): number | undefined {
+    return this.#finding.by?.index;
+  }
+
+  get reason(): string {
+    const { by, reason, effect } = this.#finding;
+    if (by === undefined) return reason ?? effect;
+    const verb = effect === 'allow' ? 'allowed' : 'denied';
+    return `${verb} by rule ${by.index} of ${by.policy}${reason === undefined ? '' : `: ${reason}`}`;
+  }
+
+  get reasons(): readonly Reason[] {
+    const { by, effect, audit } = this.#finding;
+    const reasonOf = (rule: CompiledRule, what: Reason['effect']): Reason => ({
+      effect: what,
+      policy: rule.policy,
+      rule: rule.index,
+      place: rule.place,
+    });
+    return [
+      ...(by === undefined ? [] : [reasonOf(by, effect)]),
+      ...(audit ?? []).map((rule) => reasonOf(rule, 'audit')),
+    ];
+  }
+
+  get referenced(): readonly Reference[] {
+    return (this.#references ??= this.#findReferences());
+  }
+
+  get audit(): readonly string[] {
+    const { audit } = this.#finding;
+    return audit === undefined || audit.length === 0 ? none : [...new Set(audit.map((rule) => rule.policy))];
+  }
+
+  get shadow(): Shadow | undefined {
+    return this.#finding.shadow;
+  }
+
+  get upstream(): Upstream | undefined {
+    return this.#finding.upstream;
+  }
+
+  get challenge(): string | undefined {
+    return this.#finding.challenge;
+  }
+
+  get error(): GarrisonError | undefined {
+    return this.#finding.error;
+  }
+
+  #findReferences(): readonly Reference[] {
+    const tracking = new TrackingBag(this.#bag);
+    this.#replay(tracking);
+    const references = tracking.references();
+    return [...references, ...respelled(references)];
+  }
+}
+
+/**
+ * A header `x_role` is a wide reading of `x-role`. Whoever remembers this verdict must not use it for a request that has
+ * the other spelling, so its absence is a reference too.
+ */
+function respelled(references: readonly Reference[]): Reference[] {
+  const known = new Set(references.map(({ name, key }) => `${name}\0${key ?? ''}`));
+  return references.flatMap(({ name, key }): Reference[] => {
+    if (name !== 'request.headers' || !key?.includes('-')) return [];
+    const other = key.replaceAll('-', '_');
+    return known.has(`${name}\0${other}`) ? [] : [{ name, key: other, condition: 'absence' }];
+  });
+}

@@ -1,0 +1,12 @@
+export { compile } from './compile/program.ts';
+export type { Program } from './compile/program.ts';
+export type { Workload } from './compile/select.ts';
+export { decide } from './decide/decide.ts';
+export type { Evidence, ProviderAnswer, TokenOutcome, Upstream } from './decide/evidence.ts';
+export { mtlsModeFor, policiesInForce } from './decide/in-force.ts';
+export { metadataAttribute, metadataEntry } from './decide/metadata.ts';
+export { normalizePath, pathOnly } from './decide/normalize-path.ts';
+export { certificateFaultAttribute } from './decide/refuse-peer.ts';
+export type { VerifiedToken } from './decide/token.ts';
+export type { Reason, Shadow, Verdict } from './decide/verdict.ts';
+export { workloadOf } from './decide/workload-of.ts';

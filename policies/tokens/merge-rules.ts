@@ -1,0 +1,27 @@
+import type { JwtRule, RequestAuthentication } from '../documents/model.ts';
+
+/** A rule about tokens and the document it stands in (`namespace/name`). */
+export interface TokenRule {
+  readonly rule: JwtRule;
+  readonly policy: string;
+}
+
+/** All token rules in force for one workload: the union of its documents, by issuer. */
+export interface TokenRules {
+  readonly rules: readonly TokenRule[];
+  /** Headers that a rule would write: whoever sends them itself must not be believed. */
+  readonly written: readonly string[];
+}
+
+export function mergeTokenRules(documents: readonly RequestAuthentication[]): TokenRules | undefined {
+  const rules = documents.flatMap(({ jwtRules, metadata }) =>
+    jwtRules.map((rule) => ({ rule, policy: `${metadata.namespace}/${metadata.name}` })),
+  );
+  if (rules.length === 0) return undefined;
+  rules.sort((a, b) => (a.rule.issuer < b.rule.issuer ? -1 : a.rule.issuer > b.rule.issuer ? 1 : 0));
+  const written = rules.flatMap(({ rule }) => [
+    ...(rule.outputPayloadToHeader === undefined ? [] : [rule.outputPayloadToHeader.toLowerCase()]),
+    ...rule.outputClaimToHeaders.map(({ header }) => header.toLowerCase()),
+  ]);
+  return { rules, written: [...new Set(written)] };
+}

@@ -1,0 +1,54 @@
+import { MapBag } from '#proto/attributes/index.ts';
+import type { AttributeValue } from '#proto/attributes/index.ts';
+
+/** A request as a test thinks of it. */
+export interface RequestText {
+  protocol?: 'http' | 'grpc' | 'tcp';
+  principal?: string;
+  ip?: readonly number[];
+  remoteIp?: readonly number[];
+  destinationIp?: readonly number[];
+  port?: number;
+  sni?: string;
+  method?: string;
+  host?: string;
+  path?: string;
+  headers?: readonly (readonly [name: string, value: string])[];
+  namespace?: string;
+  labels?: Readonly<Record<string, string>>;
+  more?: Readonly<Record<string, AttributeValue>>;
+}
+
+/** The bag a sidecar would make of it. */
+export function requestBag(request: RequestText): MapBag {
+  const { protocol = 'http' } = request;
+  const values = new Map<string, AttributeValue>([
+    ['context.protocol', protocol],
+    ['destination.namespace', request.namespace ?? 'shop'],
+    ['destination.labels', new Map(Object.entries(request.labels ?? { app: 'cart' }))],
+    ['destination.port', BigInt(request.port ?? 8080)],
+  ]);
+  const put = (name: string, value: AttributeValue | undefined): void => {
+    if (value !== undefined) values.set(name, value);
+  };
+  const bytes = (ip: readonly number[] | undefined): Uint8Array | undefined =>
+    ip === undefined ? undefined : Uint8Array.from(ip);
+  put('source.principal', request.principal);
+  put('source.ip', bytes(request.ip));
+  put('origin.ip', bytes(request.remoteIp));
+  put('destination.ip', bytes(request.destinationIp));
+  put('connection.requested_server_name', request.sni);
+  if (protocol !== 'tcp') {
+    put('request.method', request.method ?? 'GET');
+    put('request.host', request.host ?? 'cart.shop.svc');
+    put('request.path', request.path ?? '/');
+    const byName = new Map<string, string[]>();
+    for (const [name, value] of request.headers ?? []) byName.set(name, [...(byName.get(name) ?? []), value]);
+    put('request.headers', new Map([...byName].map(([name, all]) => [name, all.join(',')])));
+    const repeated = [...byName].filter(([, all]) => all.length > 1);
+    if (repeated.length > 0)
+      put('garrison.request.repeated_headers', new Map(repeated.map(([name, all]) => [name, all.join('\n')])));
+  }
+  for (const [name, value] of Object.entries(request.more ?? {})) put(name, value);
+  return new MapBag(values);
+}
