@@ -1,0 +1,102 @@
+import { randomBytes } from 'node:crypto';
+import { newSerial, type SerialHex } from '#ca/issue/serial.ts';
+import { validityFor } from '#ca/issue/validity.ts';
+import type { PublicKey } from '#ca/keys/public-key.ts';
+import type { SpiffeId, TrustDomain } from '#ca/spiffe-id.ts';
+import { GarrisonError } from '#proto/errors/index.ts';
+import type { Authorities, Authority } from '../authority/authorities.ts';
+import { recordAndSign, type Press, type Warrant } from './record-and-sign.ts';
+
+export interface TtlRules {
+  readonly defaultSeconds: number;
+  readonly maxSeconds: number;
+}
+
+/** One hour as SPIRE; a day at most, which is what istio-agent asks for. */
+export const defaultTtl: TtlRules = { defaultSeconds: 3600, maxSeconds: 86_400 };
+
+export interface LeafRequest {
+  readonly id: SpiffeId;
+  readonly dnsNames: readonly string[];
+  readonly publicKey: PublicKey;
+  /** Zero or less, or undefined: the default. */
+  readonly ttlSeconds?: number | undefined;
+}
+
+export interface IssuedLeaf {
+  readonly serial: SerialHex;
+  readonly id: SpiffeId;
+  readonly notBefore: Date;
+  readonly notAfter: Date;
+  /** DER: leaf, intermediate, root. */
+  readonly chain: readonly Uint8Array[];
+  readonly authority: string;
+}
+
+export interface DeskOptions extends Press {
+  readonly authorities: Authorities;
+  readonly trustDomain: TrustDomain;
+  readonly instance: number;
+  readonly ttl: TtlRules;
+  readonly backdateSeconds?: number;
+  /** Called after every attempt, for metrics and logs. */
+  readonly onIssued?: (leaf: IssuedLeaf, warrant: Warrant) => void;
+}
+
+/** Issues leaves: whose they are has been decided by whoever calls. */
+export class IssuingDesk {
+  readonly #options: DeskOptions;
+
+  constructor(options: DeskOptions) {
+    this.#options = options;
+  }
+
+  async issue(request: LeafRequest, warrant: Warrant): Promise<IssuedLeaf> {
+    const { authorities, clock, instance, backdateSeconds = 60, onIssued } = this.#options;
+    const authority = authorities.active();
+    this.#check(request, authority);
+    const now = clock.now();
+    const seconds = this.#lifetime(request.ttlSeconds);
+    const within = authority.issuing.validity;
+    const plan = {
+      profile: 'leaf',
+      serial: newSerial(instance, now, randomBytes),
+      id: request.id,
+      dnsNames: request.dnsNames,
+      commonName: '',
+      validity: validityFor({ now, seconds, backdateSeconds, within }),
+      subjectKey: request.publicKey,
+      issuer: authority.issuing,
+    } as const;
+    const leaf = await recordAndSign(this.#options, plan, authority.signer, warrant);
+    const chain = [leaf, authority.issuing.der, authority.root.der];
+    const issued = { serial: plan.serial, id: plan.id, ...plan.validity, chain, authority: authority.id };
+    onIssued?.(issued, warrant);
+    return issued;
+  }
+
+  #check({ id, publicKey }: LeafRequest, authority: Authority): void {
+    const { trustDomain } = this.#options;
+    if (id.trustDomain !== trustDomain) {
+      throw new GarrisonError(
+        'PERMISSION_DENIED',
+        `\`${id.toString()}\` is not of the trust domain \`${trustDomain}\``,
+      );
+    }
+    if (id.path === '') {
+      throw new GarrisonError('INVALID_ARGUMENT', `\`${id.toString()}\` names the trust domain, not a workload`);
+    }
+    const own = [authority.issuing, authority.root].some(({ publicKey: key }) => key.key.equals(publicKey.key));
+    if (own) throw new GarrisonError('INVALID_ARGUMENT', 'the certificate request is for a key of the authority');
+  }
+
+  /** Istio's rule: more than the maximum is an error, not a shorter certificate. */
+  #lifetime(asked: number | undefined): number {
+    const { defaultSeconds, maxSeconds } = this.#options.ttl;
+    if (asked === undefined || asked <= 0) return defaultSeconds;
+    if (asked <= maxSeconds) return asked;
+    throw new GarrisonError('INVALID_ARGUMENT', `a lifetime of ${asked} s is more than the ${maxSeconds} s allowed`, {
+      remedy: `ask for ${maxSeconds} s or less`,
+    });
+  }
+}

@@ -1,0 +1,141 @@
+import { GarrisonError } from '#proto/errors/index.ts';
+import type { SerialHex } from '#ca/issue/serial.ts';
+import type * as port from './port.ts';
+import { refuseRedemption } from './redeem.ts';
+
+/** A ledger that forgets with the process: for tests and throw-away meshes. Keeps every rule but durability. */
+export class MemoryLedger implements port.Ledger {
+  readonly #entries: port.LedgerEntry[] = [];
+  readonly #bySerial = new Map<SerialHex, number>();
+  readonly #tokens = new Map<string, port.StoredToken>();
+  readonly #authorities = new Map<string, port.AuthorityRecord>();
+
+  async intend(intent: port.Intent, redeem?: port.Redemption): Promise<void> {
+    await Promise.resolve();
+    if (this.#bySerial.has(intent.serial)) throw new GarrisonError('UNAVAILABLE', 'the serial exists already');
+    if (redeem !== undefined) this.#redeem(redeem);
+    this.#bySerial.set(intent.serial, this.#entries.length);
+    this.#entries.push({
+      ...intent,
+      number: this.#entries.length + 1,
+      state: 'intended',
+      certificate: undefined,
+      reason: undefined,
+      concludedAt: undefined,
+      revokedAt: undefined,
+      revocation: undefined,
+    });
+  }
+
+  async conclude(serial: SerialHex, outcome: port.Outcome, at: Date): Promise<void> {
+    await Promise.resolve();
+    const changed = this.#change(serial, (entry) => {
+      if (entry.state !== 'intended') return undefined;
+      const issued = outcome.kind === 'issued';
+      return {
+        state: outcome.kind,
+        certificate: issued ? Uint8Array.from(outcome.certificate) : undefined,
+        reason: issued ? undefined : outcome.reason,
+        concludedAt: at,
+      };
+    });
+    if (!changed) throw new GarrisonError('INTERNAL', `serial \`${serial}\` is not waiting for an outcome`);
+  }
+
+  async abandon(instance: number): Promise<number> {
+    await Promise.resolve();
+    const prefix = Buffer.of(instance).toString('hex');
+    const left = this.#entries.filter((entry) => entry.state === 'intended' && entry.serial.startsWith(prefix));
+    for (const entry of left) {
+      this.#change(entry.serial, () => ({ state: 'unknown', concludedAt: entry.requestedAt }));
+    }
+    return left.length;
+  }
+
+  async find(serial: SerialHex): Promise<port.LedgerEntry | undefined> {
+    await Promise.resolve();
+    const at = this.#bySerial.get(serial);
+    return at === undefined ? undefined : this.#entries[at];
+  }
+
+  async list(filter: port.EntryFilter): Promise<readonly port.LedgerEntry[]> {
+    await Promise.resolve();
+    const { spiffeId, caller, state, from, to, before, limit } = filter;
+    return this.#entries
+      .filter(
+        (entry) =>
+          (spiffeId === undefined || entry.spiffeId === spiffeId) &&
+          (caller === undefined || entry.caller === caller) &&
+          (state === undefined || entry.state === state) &&
+          (from === undefined || entry.requestedAt >= from) &&
+          (to === undefined || entry.requestedAt < to) &&
+          (before === undefined || entry.number < before),
+      )
+      .reverse()
+      .slice(0, limit);
+  }
+
+  async revoke(serial: SerialHex, reason: string, at: Date): Promise<boolean> {
+    await Promise.resolve();
+    return this.#change(serial, (entry) => {
+      const can = entry.revokedAt === undefined && entry.state !== 'failed' && entry.state !== 'intended';
+      return can ? { revokedAt: at, revocation: reason } : undefined;
+    });
+  }
+
+  async addToken(token: port.TokenRecord): Promise<void> {
+    await Promise.resolve();
+    if (this.#tokens.has(token.hash)) throw new GarrisonError('UNAVAILABLE', 'the token exists already');
+    this.#tokens.set(token.hash, { ...token, redeemedAt: undefined });
+  }
+
+  async findToken(hash: string): Promise<port.StoredToken | undefined> {
+    await Promise.resolve();
+    return this.#tokens.get(hash);
+  }
+
+  async listTokens(): Promise<readonly port.StoredToken[]> {
+    await Promise.resolve();
+    return [...this.#tokens.values()].reverse().sort((a, b) => b.createdAt.getTime() - a.createdAt.getTime());
+  }
+
+  async pruneTokens(before: Date): Promise<number> {
+    await Promise.resolve();
+    const over = [...this.#tokens.values()].filter((token) => token.expiresAt < before);
+    for (const { hash } of over) this.#tokens.delete(hash);
+    return over.length;
+  }
+
+  async putAuthority(record: port.AuthorityRecord): Promise<void> {
+    await Promise.resolve();
+    const root = this.#authorities.get(record.id)?.root ?? record.root;
+    this.#authorities.set(record.id, { ...record, root });
+  }
+
+  async listAuthorities(): Promise<readonly port.AuthorityRecord[]> {
+    await Promise.resolve();
+    return [...this.#authorities.values()];
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.resolve();
+  }
+
+  #redeem({ hash, at }: port.Redemption): void {
+    const token = this.#tokens.get(hash);
+    if (token === undefined || token.redeemedAt !== undefined || token.expiresAt <= at) {
+      throw refuseRedemption(token, at);
+    }
+    this.#tokens.set(hash, { ...token, redeemedAt: at });
+  }
+
+  /** False where the serial is unknown or `next` finds nothing to change. */
+  #change(serial: SerialHex, next: (entry: port.LedgerEntry) => Partial<port.LedgerEntry> | undefined): boolean {
+    const at = this.#bySerial.get(serial);
+    const entry = at === undefined ? undefined : this.#entries[at];
+    const change = entry === undefined ? undefined : next(entry);
+    if (at === undefined || entry === undefined || change === undefined) return false;
+    this.#entries[at] = { ...entry, ...change };
+    return true;
+  }
+}

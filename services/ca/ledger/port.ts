@@ -1,0 +1,120 @@
+import type { ProfileName } from '#ca/issue/profiles.ts';
+import type { SerialHex } from '#ca/issue/serial.ts';
+
+/** What is about to be signed, for whom and by what right. Recorded durably before the signature exists. */
+export interface Intent {
+  readonly serial: SerialHex;
+  readonly profile: ProfileName;
+  readonly spiffeId: string;
+  readonly dnsNames: readonly string[];
+  readonly notBefore: Date;
+  readonly notAfter: Date;
+  /** Key identifier of the issuing certificate, hexadecimal. */
+  readonly issuerKeyId: string;
+  /** SHA-256 of the public key and of the bytes to be signed, hexadecimal: with a certificate in hand, proof that this is it. */
+  readonly publicKeyHash: string;
+  readonly tbsHash: string;
+  /** Who asked: `token:ID`, `svid:SERIAL`, `unix:uid=…`, `admin`, `self`. */
+  readonly caller: string;
+  /** By what right, so that a renewal stands on the same ground: `token:ID`, `registration:ns/name`, `admin`, `self`. */
+  readonly grant: string;
+  readonly requestedAt: Date;
+}
+
+export type Outcome =
+  { readonly kind: 'issued'; readonly certificate: Uint8Array } | { readonly kind: 'failed'; readonly reason: string };
+
+export const entryStates = ['intended', 'issued', 'failed', 'unknown'] as const;
+/** `unknown`: the process ended between intent and outcome, so the certificate may exist and may have left. */
+export type EntryState = (typeof entryStates)[number];
+
+export interface LedgerEntry extends Intent {
+  /** Grows in the order of intents. */
+  readonly number: number;
+  readonly state: EntryState;
+  readonly certificate: Uint8Array | undefined;
+  readonly reason: string | undefined;
+  readonly concludedAt: Date | undefined;
+  readonly revokedAt: Date | undefined;
+  readonly revocation: string | undefined;
+}
+
+export interface EntryFilter {
+  readonly spiffeId?: string | undefined;
+  readonly caller?: string | undefined;
+  readonly state?: EntryState | undefined;
+  /** Requested at this time or later. */
+  readonly from?: Date | undefined;
+  /** Requested before this time. */
+  readonly to?: Date | undefined;
+  /** Entries with a smaller number: the next page. */
+  readonly before?: number | undefined;
+  readonly limit: number;
+}
+
+/** A join token without its secret. */
+export interface TokenRecord {
+  readonly id: string;
+  /** SHA-256 of the secret, hexadecimal: the secret itself is nowhere kept. */
+  readonly hash: string;
+  /** What Registration documents call it: selector `token:NAME`. Empty where the identity is given directly. */
+  readonly name: string;
+  /** The identity it stands for; empty where the registrations say. */
+  readonly spiffeId: string;
+  readonly dnsNames: readonly string[];
+  readonly createdAt: Date;
+  readonly expiresAt: Date;
+}
+
+export interface StoredToken extends TokenRecord {
+  readonly redeemedAt: Date | undefined;
+}
+
+export interface Redemption {
+  readonly hash: string;
+  readonly at: Date;
+}
+
+export const authorityStates = ['prepared', 'active', 'old', 'tainted', 'revoked'] as const;
+export type AuthorityState = (typeof authorityStates)[number];
+
+/** Public half of an authority: a root and the intermediate that signs under it. */
+export interface AuthorityRecord {
+  readonly id: string;
+  readonly state: AuthorityState;
+  readonly root: Uint8Array;
+  readonly issuing: Uint8Array;
+  readonly since: Date;
+}
+
+/**
+ * What the CA must never lose. Every promise resolves only when what it says is durable;
+ * a rejection with UNAVAILABLE means that nothing was recorded.
+ */
+export interface Ledger extends AsyncDisposable {
+  /**
+   * Records an intent and, in the same transaction, redeems the token it rests on. Rejects with UNAUTHENTICATED when the
+   * token is unknown, expired or already redeemed: of any number of parallel redemptions one succeeds.
+   */
+  intend(intent: Intent, redeem?: Redemption): Promise<void>;
+  /** Once per serial; INTERNAL for a serial that was not intended or is concluded. */
+  conclude(serial: SerialHex, outcome: Outcome, at: Date): Promise<void>;
+  /** Marks intents that this instance left without outcome as unknown; how many there were. */
+  abandon(instance: number): Promise<number>;
+  find(serial: SerialHex): Promise<LedgerEntry | undefined>;
+  /** Newest first. */
+  list(filter: EntryFilter): Promise<readonly LedgerEntry[]>;
+  /** False when it was revoked before or never issued. */
+  revoke(serial: SerialHex, reason: string, at: Date): Promise<boolean>;
+
+  addToken(token: TokenRecord): Promise<void>;
+  findToken(hash: string): Promise<StoredToken | undefined>;
+  /** Newest first. */
+  listTokens(): Promise<readonly StoredToken[]>;
+  /** Forgets tokens that expired before this time; how many. */
+  pruneTokens(before: Date): Promise<number>;
+
+  putAuthority(record: AuthorityRecord): Promise<void>;
+  /** Oldest first. */
+  listAuthorities(): Promise<readonly AuthorityRecord[]>;
+}

@@ -1,0 +1,198 @@
+import { randomBytes } from 'node:crypto';
+import { describe, expect, test } from '@jest/globals';
+import { newSerial, type SerialHex } from '#ca/issue/serial.ts';
+import type { Intent, Ledger, TokenRecord } from '#services/ca/ledger/port.ts';
+
+const at = new Date('2030-01-01T00:00:00Z');
+const later = new Date('2030-01-01T01:00:00Z');
+const hash = (): string => randomBytes(32).toString('hex');
+
+export function anIntent(more: Partial<Intent> = {}): Intent {
+  return {
+    serial: newSerial(1, at, randomBytes),
+    profile: 'leaf',
+    spiffeId: 'spiffe://td/ns/a/sa/b',
+    dnsNames: ['a.example', 'b.example'],
+    notBefore: at,
+    notAfter: later,
+    issuerKeyId: 'ab'.repeat(20),
+    publicKeyHash: hash(),
+    tbsHash: hash(),
+    caller: 'admin',
+    grant: 'admin',
+    requestedAt: at,
+    ...more,
+  };
+}
+
+export function aToken(more: Partial<TokenRecord> = {}): TokenRecord {
+  const id = randomBytes(4).toString('hex');
+  const names = { name: '', spiffeId: 'spiffe://td/a', dnsNames: [] };
+  return { id, hash: hash(), ...names, createdAt: at, expiresAt: later, ...more };
+}
+
+const unknownSerial = 'ff'.repeat(20) as SerialHex;
+
+/** What every adapter of the Ledger port must do. */
+export function ledgerContract(name: string, open: () => Promise<Ledger> | Ledger): void {
+  const each = (title: string, body: (ledger: Ledger) => Promise<void>): void => {
+    test(title, async () => {
+      await using ledger = await open();
+      await body(ledger);
+    });
+  };
+
+  describe(`${name}: certificates`, () => {
+    each('an intent stands alone until it is concluded', async (ledger) => {
+      const intent = anIntent();
+      await ledger.intend(intent);
+      expect(await ledger.find(intent.serial)).toMatchObject({ ...intent, number: 1, state: 'intended' });
+      await ledger.conclude(intent.serial, { kind: 'issued', certificate: Uint8Array.of(1, 2, 3) }, later);
+      const entry = await ledger.find(intent.serial);
+      expect(entry).toMatchObject({ ...intent, state: 'issued', concludedAt: later, reason: undefined });
+      expect([...(entry?.certificate ?? [])]).toEqual([1, 2, 3]);
+    });
+
+    each('a failure keeps its reason', async (ledger) => {
+      const intent = anIntent();
+      await ledger.intend(intent);
+      await ledger.conclude(intent.serial, { kind: 'failed', reason: 'no signer' }, later);
+      expect(await ledger.find(intent.serial)).toMatchObject({
+        state: 'failed',
+        reason: 'no signer',
+        certificate: undefined,
+      });
+    });
+
+    each('an outcome comes once, and only to an intent', async (ledger) => {
+      const intent = anIntent();
+      await ledger.intend(intent);
+      const outcome = { kind: 'issued', certificate: Uint8Array.of(1) } as const;
+      await ledger.conclude(intent.serial, outcome, at);
+      await expect(ledger.conclude(intent.serial, outcome, at)).rejects.toMatchObject({ code: 'INTERNAL' });
+      await expect(ledger.conclude(unknownSerial, outcome, at)).rejects.toMatchObject({ code: 'INTERNAL' });
+    });
+
+    each('a serial is intended once', async (ledger) => {
+      const intent = anIntent();
+      await ledger.intend(intent);
+      await expect(ledger.intend(intent)).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+      expect(await ledger.list({ limit: 10 })).toHaveLength(1);
+    });
+
+    each('a write that fails does not take its neighbours with it', async (ledger) => {
+      const [first, second] = [anIntent(), anIntent()];
+      const writes = [first, first, second].map((intent) => ledger.intend(intent));
+      const settled = await Promise.allSettled(writes);
+      expect(settled.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
+      expect(await ledger.list({ limit: 10 })).toHaveLength(2);
+    });
+
+    each('what this instance left unfinished becomes unknown', async (ledger) => {
+      const [done, open, foreign] = [anIntent(), anIntent(), anIntent({ serial: newSerial(2, at, randomBytes) })];
+      await Promise.all([done, open, foreign].map((intent) => ledger.intend(intent)));
+      await ledger.conclude(done.serial, { kind: 'issued', certificate: Uint8Array.of(1) }, at);
+      expect(await ledger.abandon(1)).toBe(1);
+      expect(await ledger.abandon(1)).toBe(0);
+      const states = await Promise.all(
+        [done, open, foreign].map(async ({ serial }) => (await ledger.find(serial))?.state),
+      );
+      expect(states).toEqual(['issued', 'unknown', 'intended']);
+    });
+
+    each('entries are found by identity, caller, state and time, newest first, in pages', async (ledger) => {
+      const intents = [
+        anIntent({ spiffeId: 'spiffe://td/a', caller: 'token:1' }),
+        anIntent({ spiffeId: 'spiffe://td/b', caller: 'token:1', requestedAt: later }),
+        anIntent({ spiffeId: 'spiffe://td/b', caller: 'admin', requestedAt: later }),
+      ];
+      for (const intent of intents) await ledger.intend(intent);
+      const serials = async (filter: object): Promise<number[]> =>
+        (await ledger.list({ limit: 10, ...filter })).map((e) => intents.findIndex((i) => i.serial === e.serial));
+      expect(await serials({})).toEqual([2, 1, 0]);
+      expect(await serials({ spiffeId: 'spiffe://td/b' })).toEqual([2, 1]);
+      expect(await serials({ spiffeId: 'spiffe://td/b', caller: 'admin' })).toEqual([2]);
+      expect(await serials({ caller: 'token:1' })).toEqual([1, 0]);
+      expect(await serials({ from: later })).toEqual([2, 1]);
+      expect(await serials({ to: later })).toEqual([0]);
+      expect(await serials({ state: 'issued' })).toEqual([]);
+      expect(await serials({ state: 'intended', limit: 2 })).toEqual([2, 1]);
+      expect(await serials({ before: 2 })).toEqual([0]);
+    });
+
+    each('a certificate is revoked once', async (ledger) => {
+      const intent = anIntent();
+      await ledger.intend(intent);
+      expect(await ledger.revoke(unknownSerial, 'lost', at)).toBe(false);
+      await ledger.conclude(intent.serial, { kind: 'issued', certificate: Uint8Array.of(1) }, at);
+      expect(await ledger.revoke(intent.serial, 'lost', later)).toBe(true);
+      expect(await ledger.revoke(intent.serial, 'again', later)).toBe(false);
+      expect(await ledger.find(intent.serial)).toMatchObject({ revokedAt: later, revocation: 'lost' });
+    });
+  });
+
+  describe(`${name}: tokens`, () => {
+    each('are found by the hash of their secret', async (ledger) => {
+      const token = aToken({ dnsNames: ['localhost'] });
+      await ledger.addToken(token);
+      expect(await ledger.findToken(token.hash)).toEqual({ ...token, redeemedAt: undefined });
+      expect(await ledger.findToken(hash())).toBeUndefined();
+    });
+
+    each('of 50 parallel redemptions one succeeds, and one intent stands', async (ledger) => {
+      const token = aToken();
+      await ledger.addToken(token);
+      const redeem = { hash: token.hash, at };
+      const tries = Array.from({ length: 50 }, () => ledger.intend(anIntent(), redeem));
+      const settled = await Promise.allSettled(tries);
+      expect(settled.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
+      for (const result of settled) {
+        if (result.status === 'rejected') expect(result.reason).toMatchObject({ code: 'UNAUTHENTICATED' });
+      }
+      expect(await ledger.list({ limit: 100 })).toHaveLength(1);
+      expect(await ledger.findToken(token.hash)).toMatchObject({ redeemedAt: at });
+    });
+
+    each('are not redeemed when expired or unknown, and say so', async (ledger) => {
+      const token = aToken();
+      await ledger.addToken(token);
+      await expect(ledger.intend(anIntent(), { hash: token.hash, at: later })).rejects.toThrow(/expired/);
+      await expect(ledger.intend(anIntent(), { hash: hash(), at })).rejects.toThrow(/not known/);
+      await ledger.intend(anIntent(), { hash: token.hash, at });
+      await expect(ledger.intend(anIntent(), { hash: token.hash, at })).rejects.toThrow(/was used/);
+    });
+
+    each('are not spent by an intent that cannot stand', async (ledger) => {
+      const [token, intent] = [aToken(), anIntent()];
+      await ledger.addToken(token);
+      await ledger.intend(intent);
+      await expect(ledger.intend(intent, { hash: token.hash, at })).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+      expect((await ledger.findToken(token.hash))?.redeemedAt).toBeUndefined();
+    });
+
+    each('are listed newest first and forgotten after their time', async (ledger) => {
+      const [old, fresh] = [aToken(), aToken({ createdAt: later, expiresAt: new Date('2031-01-01T00:00:00Z') })];
+      await ledger.addToken(old);
+      await ledger.addToken(fresh);
+      expect((await ledger.listTokens()).map(({ id }) => id)).toEqual([fresh.id, old.id]);
+      expect(await ledger.pruneTokens(new Date('2030-06-01T00:00:00Z'))).toBe(1);
+      expect((await ledger.listTokens()).map(({ id }) => id)).toEqual([fresh.id]);
+    });
+  });
+
+  describe(`${name}: authorities`, () => {
+    each('are kept with their state, oldest first', async (ledger) => {
+      const record = (id: string) =>
+        ({ id, state: 'prepared', root: Uint8Array.of(1), issuing: Uint8Array.of(2), since: at }) as const;
+      await ledger.putAuthority(record('a'));
+      await ledger.putAuthority(record('b'));
+      await ledger.putAuthority({ ...record('a'), state: 'active', since: later });
+      const found = await ledger.listAuthorities();
+      expect(found.map(({ id, state }) => [id, state])).toEqual([
+        ['a', 'active'],
+        ['b', 'prepared'],
+      ]);
+      expect([...(found[0]?.root ?? [])]).toEqual([1]);
+    });
+  });
+}
