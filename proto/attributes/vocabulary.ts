@@ -31,6 +31,7 @@ const byType: { readonly [T in ValueType]?: readonly string[] } = {
     'check.error_message',
     'context.protocol context.reporter.kind context.reporter.uid context.proxy_error_code context.proxy_version',
     'rbac.permissive.response_code rbac.permissive.effective_policy_id',
+    'garrison.source.certificate.fault garrison.destination.services',
     'garrison.decision.id garrison.decision.effect garrison.decision.policy garrison.decision.reason',
   ],
   int64: [
@@ -40,14 +41,17 @@ const byType: { readonly [T in ValueType]?: readonly string[] } = {
     'check.error_code',
     'garrison.decision.rule garrison.decision.revision',
   ],
-  bool: ['connection.mtls check.cache_hit quota.cache_hit context.reporter.local', 'garrison.decision.fail_open'],
+  bool: [
+    'connection.mtls check.cache_hit quota.cache_hit context.reporter.local',
+    'garrison.decision.fail_open garrison.destination.gateway',
+  ],
   timestamp: ['request.time response.time context.time context.timestamp'],
   duration: ['response.duration connection.duration'],
   ip: ['source.ip destination.ip origin.ip'],
   stringMap: [
     'source.labels destination.labels destination.metadata',
     'request.headers request.query_params request.auth.claims response.headers',
-    'garrison.request.repeated_headers garrison.decision.shadow',
+    'garrison.request.repeated_headers garrison.metadata garrison.decision.shadow',
   ],
 };
 
