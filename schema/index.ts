@@ -15,6 +15,6 @@ export type { ReadYaml } from './read-yaml.ts';
 export { check, map } from './refine.ts';
 export type { Here } from './refine.ts';
 export { boolean, integer, number, oneOf, string } from './scalars.ts';
-export { parse, Reading, toJsonSchema } from './shape.ts';
+export { formatPath, parse, Reading, toJsonSchema } from './shape.ts';
 export type { JsonSchema, Parsed, Shape } from './shape.ts';
 export { quoteable } from './tree-builder.ts';

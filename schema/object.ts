@@ -71,11 +71,8 @@ function readEntries(
   for (const entry of node.entries) {
     const described = table.get(entry.key);
     if (described === undefined) {
-      reading.fault(
-        node.source.place(entry.keyOffset),
-        `unknown key \`${quoteable(entry.key)}\``,
-        suggestKey(entry.key, names),
-      );
+      const place = node.source.place(entry.keyOffset);
+      reading.fault(place, `unknown key \`${quoteable(entry.key)}\``, suggestKey(entry.key, names), [entry.key]);
       continue;
     }
     if (described.nullable && isNull(entry.value)) continue;

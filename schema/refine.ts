@@ -10,6 +10,8 @@ export interface Here {
   place(...below: readonly (string | number)[]): Place;
   fault(reason: string, fix?: string, ...below: readonly (string | number)[]): void;
   warn(reason: string, fix?: string, ...below: readonly (string | number)[]): void;
+  /** Reads what stands at a key with a shape that only the rest of the mapping could tell. Undefined where there is no such key. */
+  read<T>(shape: Shape<T>, key: string): T | undefined;
 }
 
 /** The shape, and something that must hold beyond it. The check sees what could be read, even when parts of it could not. */
@@ -49,6 +51,14 @@ function here(node: Node, reading: Reading): Here {
     },
     warn: (reason, fix, ...below) => {
       reading.warn(placeBelow(node, below), reason, fix, below);
+    },
+    read: (shape, key) => {
+      const child = node.kind === 'map' ? node.get(key) : undefined;
+      if (child === undefined) return undefined;
+      reading.enter(key);
+      const value = shape.read(child, reading);
+      reading.leave();
+      return value;
     },
   };
 }

@@ -63,15 +63,20 @@ export function formatPath(path: readonly (string | number)[]): string {
   let text = '';
   for (const step of path) {
     if (typeof step === 'number') text += `[${step}]`;
-    else if (/^[\w$./-]+$/.test(step)) text += text === '' ? step : `.${step}`;
+    else if (/^[\w$-]+$/.test(step)) text += text === '' ? step : `.${step}`;
     else text += `[${JSON.stringify(step)}]`;
   }
   return text;
 }
 
 /** The value, only if there is no fault in it; `field` is the path of the node itself, for messages. */
-export function parse<T>(shape: Shape<T>, node: Node, report: (fault: Fault) => void, field = ''): T | undefined {
-  const reading = new Reading(report, field === '' ? [] : [field]);
+export function parse<T>(
+  shape: Shape<T>,
+  node: Node,
+  report: (fault: Fault) => void,
+  field: string | readonly (string | number)[] = [],
+): T | undefined {
+  const reading = new Reading(report, typeof field === 'string' ? (field === '' ? [] : [field]) : field);
   const value = shape.read(node, reading);
   return reading.errors === 0 ? value : undefined;
 }

@@ -1,0 +1,122 @@
+import { parseSpiffeId, parseTrustDomain, serviceAccountId } from '#ca/spiffe-id.ts';
+import { GarrisonError } from '#proto/errors/index.ts';
+import { boolean, check, duration, field, list, object, quoteable, string } from '#schema/index.ts';
+import type { Here, Parsed, Shape } from '#schema/index.ts';
+import { documentShape } from '../document-shape.ts';
+import { isHostName, serviceAccountName } from '../endpoint.ts';
+import type { Mesh } from '../mesh.ts';
+import { metadataWithoutDryRun } from '../metadata.ts';
+import type { Metadata, Registration } from '../model.ts';
+
+const selectorForms: readonly RegExp[] = [
+  /^unix:(uid|gid):(0|[1-9][0-9]{0,9})$/,
+  /^unix:path:\/.+$/,
+  /^unix:sha256:[0-9a-f]{64}$/,
+  /^token:[A-Za-z0-9._-]+$/,
+];
+
+const selector: Shape<string> = check(
+  string({ minLength: 1, maxLength: 4096 }),
+  (value, here) => {
+    if (selectorForms.some((form) => form.test(value))) return;
+    const fix = 'write `unix:uid:NUMBER`, `unix:gid:NUMBER`, `unix:path:/FILE`, `unix:sha256:HEX` or `token:NAME`';
+    here.fault(`\`${quoteable(value)}\` is not a selector`, fix);
+  },
+  { pattern: `^(${selectorForms.map((form) => form.source.slice(1, -1)).join('|')})$` },
+);
+
+const dnsName: Shape<string> = check(string({ minLength: 1, maxLength: 253 }), (value, here) => {
+  if (!isHostName(value.startsWith('*.') ? value.slice(2) : value)) {
+    here.fault(`\`${quoteable(value)}\` is not a DNS name`, 'write it as `a.example.com`');
+  }
+});
+
+const trustDomain: Shape<string> = check(string({ minLength: 1 }), (value, here) => {
+  const fault = faultOf(() => parseTrustDomain(value));
+  if (fault !== undefined) here.fault(fault.message, fault.remedy);
+});
+
+const ttl = duration({ minMs: 1000, maxMs: 90 * 24 * 3_600_000 });
+
+const spec = check(
+  object({
+    spiffeId: field(string({ minLength: 1 }), { describe: 'The identity, in full.' }),
+    serviceAccount: field(serviceAccountName, { describe: 'The identity, as a service account of the namespace.' }),
+    selectors: field(list(selector, { min: 1 }), {
+      describe: 'What must hold of the caller, all of it.',
+      required: true,
+    }),
+    dnsNames: field(list(dnsName), { describe: 'DNS names its certificates carry too.', default: [] }),
+    x509Ttl: field(ttl, { describe: 'How long its certificates live.' }),
+    jwtTtl: field(ttl, { describe: 'How long its tokens live.' }),
+    hint: field(string({ minLength: 1, maxLength: 1024 }), {
+      describe: 'Which of several identities this is, for the workload.',
+    }),
+    federatesWith: field(list(trustDomain), { describe: 'Trust domains whose bundles it gets too.', default: [] }),
+    downstream: field(boolean(), { describe: 'Whether it is a certificate authority itself.', default: false }),
+  }),
+  (_value, here) => {
+    const [id, account] = [here.has('spiffeId'), here.has('serviceAccount')];
+    if (id && account)
+      here.fault('`spiffeId` and `serviceAccount` exclude each other', 'keep one of them', 'serviceAccount');
+    if (!id && !account) here.fault('names no identity', 'add `serviceAccount` or `spiffeId`');
+  },
+);
+type Spec = Parsed<typeof spec>;
+
+export function registration(mesh: Mesh): Shape<Registration> {
+  return documentShape({
+    apiVersions: ['garrison.dev/v1'],
+    kind: 'Registration',
+    describe: 'Who is entitled to which identity.',
+    metadata: metadataWithoutDryRun,
+    spec,
+    finish(metadata, value, here): Registration | undefined {
+      const spiffeId = readIdentity(value, metadata, mesh, here);
+      return {
+        kind: 'Registration',
+        metadata,
+        spiffeId: spiffeId ?? '',
+        selectors: value.selectors,
+        dnsNames: value.dnsNames,
+        x509TtlSeconds: value.x509Ttl === undefined ? undefined : Math.floor(value.x509Ttl / 1000),
+        jwtTtlSeconds: value.jwtTtl === undefined ? undefined : Math.floor(value.jwtTtl / 1000),
+        hint: value.hint,
+        federatesWith: value.federatesWith,
+        downstream: value.downstream,
+      };
+    },
+  });
+}
+
+function readIdentity(value: Spec, metadata: Metadata, mesh: Mesh, here: Here): string | undefined {
+  const { spiffeId, serviceAccount } = value;
+  if (spiffeId !== undefined) {
+    const fault = faultOf(() => {
+      const id = parseSpiffeId(spiffeId);
+      if (id.path === '')
+        throw new GarrisonError('INVALID_ARGUMENT', `\`${spiffeId}\` names a trust domain, not a workload`);
+      if (id.trustDomain !== mesh.trustDomain) {
+        const message = `\`${spiffeId}\` is not in the trust domain \`${mesh.trustDomain}\``;
+        throw new GarrisonError('INVALID_ARGUMENT', message, {
+          remedy: 'register identities of the own trust domain only',
+        });
+      }
+    });
+    if (fault === undefined) return spiffeId;
+    here.fault(fault.message, fault.remedy, 'spec', 'spiffeId');
+    return undefined;
+  }
+  if (serviceAccount === undefined) return undefined;
+  return serviceAccountId(parseTrustDomain(mesh.trustDomain), metadata.namespace, serviceAccount).toString();
+}
+
+function faultOf(act: () => unknown): GarrisonError | undefined {
+  try {
+    act();
+    return undefined;
+  } catch (error) {
+    if (error instanceof GarrisonError) return error;
+    throw error;
+  }
+}

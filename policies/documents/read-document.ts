@@ -1,0 +1,121 @@
+import { describePlace, formatPath, isNull, nearest, parse, quoteable } from '#schema/index.ts';
+import type { Fault, MapNode, Node } from '#schema/index.ts';
+import { knownKinds, laterKinds } from './kinds.ts';
+import type { KnownKind } from './kinds.ts';
+import type { Mesh } from './mesh.ts';
+import type { Document } from './model.ts';
+
+type Path = readonly (string | number)[];
+
+/** Reads the documents of one set: each by the shape of its kind, a Kubernetes List opened, no name given twice. */
+export class DocumentReader {
+  readonly documents: Document[] = [];
+  readonly faults: Fault[] = [];
+  readonly #kinds: readonly KnownKind[];
+  readonly #names = new Map<string, Document>();
+
+  constructor(mesh: Mesh) {
+    this.#kinds = knownKinds(mesh);
+  }
+
+  /** `path` is where the node stands in what holds it; empty for a document of its own. */
+  read(node: Node, path: Path = []): void {
+    if (node.kind !== 'map') {
+      this.#fault(node, path, 'is not a document', 'a document has `apiVersion`, `kind`, `metadata` and `spec`');
+    } else if (textOf(node, 'apiVersion') === 'v1' && textOf(node, 'kind') === 'List') {
+      this.#readList(node, path);
+    } else {
+      const known = this.#kindOf(node, path);
+      if (known === undefined) return;
+      const document = parse(known.shape, node, (fault) => this.faults.push(fault), path);
+      if (document !== undefined) this.#keep(document, node, path);
+    }
+  }
+
+  #readList(list: MapNode, path: Path): void {
+    for (const { key, keyOffset } of list.entries) {
+      if (['apiVersion', 'kind', 'metadata', 'items'].includes(key)) continue;
+      const place = list.source.place(keyOffset);
+      this.#tell(
+        place,
+        path,
+        `unknown key \`${quoteable(key)}\``,
+        'a List has `apiVersion`, `kind`, `metadata` and `items`',
+      );
+    }
+    const items = list.get('items');
+    if (items === undefined || isNull(items)) return;
+    if (items.kind !== 'list')
+      this.#fault(items, [...path, 'items'], 'must be a list', 'write `- ` before each document');
+    else for (const [index, item] of items.items.entries()) this.read(item, [...path, 'items', index]);
+  }
+
+  #kindOf(node: MapNode, path: Path): KnownKind | undefined {
+    const [apiVersion, kind] = [textOf(node, 'apiVersion'), textOf(node, 'kind')];
+    for (const [key, value] of Object.entries({ apiVersion, kind })) {
+      if (value === undefined || value === '') {
+        const at = node.get(key) ?? node;
+        this.#fault(at, [...path, key], 'is missing', `a document says its \`${key}\``);
+      }
+    }
+    if (apiVersion === undefined || kind === undefined || apiVersion === '' || kind === '') return undefined;
+    const group = apiVersion.includes('/') ? apiVersion.slice(0, apiVersion.indexOf('/')) : '';
+    const known = this.#kinds.find((candidate) => candidate.kind === kind);
+    if (known?.group === group) return known;
+    const [field, reason, fix] = known === undefined ? this.#unknownKind(group, kind) : wrongGroup(known, apiVersion);
+    this.#fault(node.get(field) ?? node, [...path, field], reason, fix);
+    return undefined;
+  }
+
+  #unknownKind(group: string, kind: string): ['kind', string, string] {
+    const shown = quoteable(kind);
+    if (laterKinds.includes(`${group} ${kind}`)) {
+      return ['kind', `\`${shown}\` is not yet known by this version`, 'remove the document until it is'];
+    }
+    const names = this.#kinds.map((known) => known.kind);
+    if (group === 'istio.io' || group.endsWith('.istio.io')) {
+      const guess = nearest(kind, names);
+      const fix =
+        guess === undefined ? 'remove the document: nothing is skipped in silence' : `did you mean \`${guess}\`?`;
+      return ['kind', `\`${shown}\` of Istio is not known here`, fix];
+    }
+    const guess = nearest(kind, names);
+    const known = names.map((name) => `\`${name}\``).join(', ');
+    return [
+      'kind',
+      `\`${shown}\` is not a known kind`,
+      guess === undefined ? `known here: ${known}` : `did you mean \`${guess}\`?`,
+    ];
+  }
+
+  #keep(document: Document, node: MapNode, path: Path): void {
+    const { namespace, name } = document.metadata;
+    const key = `${document.kind} ${namespace}/${name}`;
+    const first = this.#names.get(key);
+    if (first === undefined) {
+      this.#names.set(key, document);
+      this.documents.push(document);
+      return;
+    }
+    const reason = `${document.kind} \`${namespace}/${name}\` is already given at ${describePlace(first.metadata.place)}`;
+    this.#fault(node, [...path, 'metadata', 'name'], reason, 'rename or remove one of them');
+  }
+
+  #fault(node: Node, path: Path, reason: string, fix: string): void {
+    this.#tell(node.place, path, reason, fix);
+  }
+
+  #tell(place: Fault['place'], path: Path, reason: string, fix: string): void {
+    this.faults.push({ severity: 'error', place, field: formatPath(path), reason, fix });
+  }
+}
+
+function wrongGroup(known: KnownKind, apiVersion: string): ['apiVersion', string, string] {
+  const reason = `\`${quoteable(apiVersion)}\` has no kind \`${known.kind}\``;
+  return ['apiVersion', reason, `write \`${known.group}/v1\``];
+}
+
+function textOf(node: MapNode, key: string): string | undefined {
+  const value = node.get(key);
+  return value?.kind === 'scalar' && typeof value.value === 'string' ? value.value : undefined;
+}
