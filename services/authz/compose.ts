@@ -1,0 +1,125 @@
+import { randomUUID } from 'node:crypto';
+import { readCheckRequest } from '#proto/attributes/index.ts';
+import { GarrisonError } from '#proto/errors/index.ts';
+import { RevisionsService } from '#proto/gen/garrison/v1/revisions.ts';
+import { MixerService } from '#proto/gen/istio/mixer/v1/mixer.ts';
+import { formatAddress, isLoopback } from '#runtime/address.ts';
+import type { Address } from '#runtime/address.ts';
+import { AdminServer } from '#runtime/admin-server.ts';
+import type { Clock } from '#runtime/clock.ts';
+import { GrpcServer } from '#runtime/grpc/server.ts';
+import type { IdentitySource } from '#runtime/identity-source.ts';
+import type { Logger } from '#runtime/logger.ts';
+import { Metrics } from '#runtime/metrics.ts';
+import { displayName } from '#runtime/read-files.ts';
+import type { StateFolder } from '#runtime/state-folder.ts';
+import { watchFiles } from '#runtime/watch-files.ts';
+import { createCheck } from './check.ts';
+import { DecisionCounts } from './decision-counts.ts';
+import { describeRevision } from './describe-revision.ts';
+import { followFiles } from './follow-files.ts';
+import { revisionFile } from './revision-file.ts';
+import { Revisions } from './revisions.ts';
+import type { AuthzSettings } from './settings.ts';
+import { createWatch } from './watch.ts';
+
+export interface AuthzSurroundings {
+  readonly identity: IdentitySource;
+  readonly state: StateFolder;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Shared when several services live in one process. */
+  readonly metrics?: Metrics;
+}
+
+export interface Authz extends AsyncDisposable {
+  readonly addresses: {
+    readonly authz: Address;
+    readonly authzLocal: Address | undefined;
+    readonly authzAdmin: Address;
+  };
+  readonly revisions: Revisions;
+  readonly admin: AdminServer;
+}
+
+/** The authorization service, serving when this resolves. Disposing drains it. */
+export async function composeAuthz(settings: AuthzSettings, surroundings: AuthzSurroundings): Promise<Authz> {
+  const { identity, state, clock, logger } = surroundings;
+  const metrics = surroundings.metrics ?? new Metrics();
+  refuseOpenPlaintext(settings.local);
+  const revisions = new Revisions(settings.mesh, clock, revisionFile(state, logger));
+  const counts = new DecisionCounts();
+  counts.exposeOn(metrics, revisions);
+  const admin = new AdminServer({ logger, metrics })
+    .page('/revision', () => describeRevision(revisions))
+    .page('/config', () => settings.shown);
+
+  const stop = new AbortController();
+  const following = follow(settings, revisions, admin, logger, stop.signal);
+  const server = new GrpcServer({ logger, metrics })
+    .unary(
+      { ...MixerService.check, requestDeserialize: readCheckRequest },
+      createCheck({
+        revisions,
+        newId: () => randomUUID(),
+        onDecided: (decision) => counts.decided(decision),
+        onFailed: (error, decision) => {
+          counts.failed();
+          logger.warn('check could not be decided', { decision: decision.id, error });
+        },
+      }),
+    )
+    .serverStream(RevisionsService.watch, createWatch(revisions));
+
+  const dispose = async (): Promise<void> => {
+    stop.abort();
+    await Promise.all([server[Symbol.asyncDispose](), following]);
+    await admin[Symbol.asyncDispose]();
+  };
+  try {
+    const listening = admin.readiness.pending('listen');
+    const addresses = {
+      authzAdmin: await admin.listen(settings.admin, { setting: 'authz.admin' }),
+      authz: await server.listen(
+        settings.listen,
+        { kind: 'tls', identity, clientCertificate: 'require' },
+        { setting: 'authz.listen' },
+      ),
+      authzLocal:
+        settings.local && (await server.listen(settings.local, { kind: 'plaintext' }, { setting: 'authz.local' })),
+    };
+    listening();
+    return { addresses, revisions, admin, [Symbol.asyncDispose]: dispose };
+  } catch (error) {
+    await dispose();
+    throw error;
+  }
+}
+
+async function follow(
+  { policies, policiesNamed }: AuthzSettings,
+  revisions: Revisions,
+  admin: AdminServer,
+  logger: Logger,
+  signal: AbortSignal,
+): Promise<void> {
+  let ready: (() => void) | undefined = admin.readiness.pending('policies');
+  const onApplied = (): void => {
+    if (revisions.current === undefined) return;
+    ready?.();
+    ready = undefined;
+  };
+  await followFiles(watchFiles(policies, signal), revisions, {
+    logger,
+    mayBeAbsent: policiesNamed ? [] : policies.map(displayName),
+    onApplied,
+  });
+}
+
+function refuseOpenPlaintext(local: Address | undefined): void {
+  if (local === undefined || isLoopback(local)) return;
+  throw new GarrisonError('INVALID_ARGUMENT', `\`${formatAddress(local)}\` can be reached from other hosts`, {
+    place: 'authz.local',
+    remedy: 'plaintext is for this host only: choose a loopback address or a unix socket',
+  });
+}

@@ -1,0 +1,60 @@
+import type { GarrisonError } from '#proto/errors/index.ts';
+import { describeFault } from '#schema/index.ts';
+import type { Fault } from '#schema/index.ts';
+import type { Logger } from '#runtime/logger.ts';
+import type { Snapshot } from '#runtime/read-files.ts';
+import type { Revisions } from './revisions.ts';
+
+export interface FollowOptions {
+  readonly logger: Logger;
+  /**
+   * Paths whose absence means that there are no documents yet. Once there were some, the absence of any path means that
+   * they are not all there: to delete the folder must not open every door.
+   */
+  readonly mayBeAbsent?: readonly string[];
+  /** Told after every snapshot was put in force or refused. */
+  readonly onApplied?: () => void;
+}
+
+/** Puts every state of the policy files in force, or says why it is not. Ends when the snapshots end. */
+export async function followFiles(
+  snapshots: AsyncIterable<Snapshot>,
+  revisions: Revisions,
+  { logger, mayBeAbsent = [], onApplied }: FollowOptions,
+): Promise<void> {
+  for await (const snapshot of snapshots) {
+    const optional = (revisions.current?.files.length ?? 0) === 0 ? mayBeAbsent : [];
+    const faults = snapshot.faults.filter(
+      ({ code, place }) => code !== 'NOT_FOUND' || place === undefined || !optional.includes(place),
+    );
+    applySnapshot({ ...snapshot, faults }, revisions, logger);
+    onApplied?.();
+  }
+}
+
+function applySnapshot({ files, faults }: Snapshot, revisions: Revisions, logger: Logger): void {
+  // With a path that cannot be read the documents are not all there: a missing DENY would be a door.
+  const outcome =
+    faults.length > 0
+      ? revisions.refuse(faults.map(asFault))
+      : revisions.apply(files.map(({ name, text }) => ({ name, text: Buffer.from(text).toString('utf8') })));
+  const { current, refusal } = revisions;
+  switch (outcome) {
+    case 'unchanged':
+      return;
+    case 'activated':
+      logger.info('policy in force', { revision: current?.number, documents: current?.set.documents.length });
+      for (const warning of current?.warnings ?? []) logger.warn('policy warning', { fault: describeFault(warning) });
+      return;
+    case 'refused':
+      logger.error('policy change refused', {
+        serving: current === undefined ? 'nothing: every check is refused' : `revision ${current.number}`,
+        faults: refusal?.faults.map(describeFault),
+      });
+  }
+}
+
+function asFault(error: GarrisonError): Fault {
+  const place = { file: error.place ?? '', line: 1, column: 1 };
+  return { severity: 'error', place, field: '', reason: error.message, fix: error.remedy };
+}

@@ -1,0 +1,129 @@
+import { loadPolicies } from '#policies/documents/index.ts';
+import { compile } from '#policies/index.ts';
+import type { Program } from '#policies/index.ts';
+import type { Mesh } from '#policies/documents/mesh.ts';
+import type { PolicySet } from '#policies/documents/policy-set.ts';
+import { asGarrisonError } from '#proto/errors/index.ts';
+import type { Fault } from '#schema/place.ts';
+import type { Clock } from '#runtime/clock.ts';
+
+/** A policy file as its author wrote it. */
+export interface PolicyFile {
+  readonly name: string;
+  readonly text: string;
+}
+
+/** One set of documents, validated together and in force together. */
+export interface Revision {
+  readonly number: number;
+  readonly activated: Date;
+  readonly files: readonly PolicyFile[];
+  readonly set: PolicySet;
+  readonly warnings: readonly Fault[];
+  readonly program: Program;
+}
+
+/** A change that is not in force, and everything that is wrong with it. */
+export interface Refusal {
+  readonly at: Date;
+  readonly faults: readonly Fault[];
+}
+
+/** What a revision is remembered by, so that a restart neither counts from 1 again nor loses the last good documents. */
+export interface StoredRevision {
+  readonly number: number;
+  readonly activated: Date;
+  readonly files: readonly PolicyFile[];
+  readonly mesh: Partial<Mesh>;
+}
+
+export interface RevisionStore {
+  load(): StoredRevision | undefined;
+  save(revision: StoredRevision): void;
+}
+
+export type Outcome = 'activated' | 'unchanged' | 'refused';
+
+/** The documents in force. A change comes into force whole or not at all (decision 6); the last good one serves on. */
+export class Revisions {
+  readonly #mesh: Partial<Mesh>;
+  readonly #clock: Clock;
+  readonly #store: RevisionStore;
+  readonly #listeners = new Set<() => void>();
+  #current: Revision | undefined;
+  #refusal: Refusal | undefined;
+  #number: number;
+
+  constructor(mesh: Partial<Mesh>, clock: Clock, store: RevisionStore) {
+    this.#mesh = mesh;
+    this.#clock = clock;
+    this.#store = store;
+    const stored = store.load();
+    this.#number = stored?.number ?? 0;
+    // Documents of another mesh configuration were never validated under this one: they are, before they count as good.
+    if (stored !== undefined && sameText(stored.mesh, mesh)) {
+      const made = this.#make(stored.files, stored.number, stored.activated);
+      if (!Array.isArray(made)) this.#current = made;
+    }
+  }
+
+  /** Undefined until the first good documents: then there is nothing to decide by, and every check is refused. */
+  get current(): Revision | undefined {
+    return this.#current;
+  }
+
+  /** Why the latest change is not in force; undefined when it is. */
+  get refusal(): Refusal | undefined {
+    return this.#refusal;
+  }
+
+  /** Called after every change of `current`. Returns how to stop that. */
+  onChange(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** Puts these files in force, unless they are in force already or anything is wrong with them. */
+  apply(files: readonly PolicyFile[]): Outcome {
+    if (this.#current !== undefined && sameText(this.#current.files, files)) {
+      this.#refusal = undefined;
+      return 'unchanged';
+    }
+    const made = this.#make(files, this.#number + 1, this.#clock.now());
+    if (Array.isArray(made)) return this.refuse(made);
+    this.#store.save({ number: made.number, activated: made.activated, files: made.files, mesh: this.#mesh });
+    this.#number = made.number;
+    this.#current = made;
+    this.#refusal = undefined;
+    for (const listener of this.#listeners) listener();
+    return 'activated';
+  }
+
+  /** Keeps what is in force, and why the change is not. */
+  refuse(faults: readonly Fault[]): 'refused' {
+    this.#refusal = { at: this.#clock.now(), faults };
+    return 'refused';
+  }
+
+  #make(files: readonly PolicyFile[], number: number, activated: Date): Revision | Fault[] {
+    const loaded = loadPolicies(files, this.#mesh);
+    if (!loaded.ok) return [...loaded.faults];
+    try {
+      const program = compile(loaded.set, number);
+      return { number, activated, files, set: loaded.set, warnings: loaded.warnings, program };
+    } catch (error) {
+      return [asFault(error, files)];
+    }
+  }
+}
+
+/** Documents that validate and then do not compile are a fault of ours, and still no reason to go live without them. */
+function asFault(error: unknown, files: readonly PolicyFile[]): Fault {
+  const place = { file: files[0]?.name ?? '', line: 1, column: 1 };
+  const reason = `the documents do not compile: ${asGarrisonError(error).describe()}`;
+  return { severity: 'error', place, field: '', reason, fix: undefined };
+}
+
+function sameText(a: unknown, b: unknown): boolean {
+  return JSON.stringify(a) === JSON.stringify(b);
+}

@@ -1,0 +1,32 @@
+import type { Mesh } from '#policies/documents/mesh.ts';
+import type { Address } from '#runtime/address.ts';
+import type { Config } from '#runtime/config/config.ts';
+import { showConfig } from '#runtime/config/show-config.ts';
+
+export interface AuthzSettings {
+  /** Files and folders of documents; together one revision. */
+  readonly policies: readonly string[];
+  /** Whether somebody named those paths: the default folder may be absent, which is a mesh without policies. */
+  readonly policiesNamed: boolean;
+  readonly mesh: Partial<Mesh>;
+  readonly listen: Address;
+  /** Plaintext for tools and a proxy on this host. */
+  readonly local: Address | undefined;
+  readonly admin: Address;
+  /** The configuration as `/config` shows it, without secrets. */
+  readonly shown: unknown;
+}
+
+export function authzSettings(config: Config): AuthzSettings {
+  const { trustDomain, trustDomainAliases, rootNamespace, profile, pathNormalization, trustedHops } = config;
+  const { policies, policiesNamed, authz } = config;
+  return {
+    policies,
+    policiesNamed,
+    mesh: { trustDomain, trustDomainAliases, rootNamespace, profile, pathNormalization, trustedHops },
+    listen: authz.listen,
+    local: authz.local,
+    admin: authz.admin,
+    shown: showConfig(config),
+  };
+}
