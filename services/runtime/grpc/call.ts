@@ -54,6 +54,11 @@ export class Call implements CallContext {
     return this.#status !== undefined;
   }
 
+  /** Whether the caller has taken the call back. Node ends the readable side then as if the request were complete. */
+  get reset(): boolean {
+    return this.stream.aborted || this.stream.rstCode !== constants.NGHTTP2_NO_ERROR;
+  }
+
   get metadata(): ReadonlyMap<string, string> {
     if (this.#metadata === undefined) {
       this.#metadata = new Map();

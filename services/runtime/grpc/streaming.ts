@@ -38,6 +38,7 @@ export function serveBidi<Req, Res>(
     }
   });
   stream.on('end', () => {
+    if (call.reset) return; // `close` follows
     try {
       reader.end();
       requests.end();

@@ -57,7 +57,7 @@ export function readOne<Req, Res>(method: MethodDefinition<Req, Res>, call: Call
     }
   });
   stream.on('end', () => {
-    if (call.ended) return;
+    if (call.ended || call.reset) return;
     try {
       if (first !== undefined) {
         if (first.length - prefixBytes > call.maxMessageBytes) new FrameReader(call.maxMessageBytes).push(first, take);

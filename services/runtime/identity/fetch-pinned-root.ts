@@ -1,0 +1,61 @@
+import { createHash, X509Certificate } from 'node:crypto';
+import { connect, type DetailedPeerCertificate } from 'node:tls';
+import { GarrisonError } from '#proto/errors/index.ts';
+import { formatAddress, isUnix, type Address } from '../address.ts';
+import { keyExchangeGroups } from '../tls.ts';
+
+const timeoutMs = 5000;
+
+/**
+ * The root certificate whose hash a join token carries, as the server at `address` shows it (PEM).
+ * Nothing is sent and nothing believed on this connection: the one that carries the token verifies the server with this root.
+ */
+export async function fetchPinnedRoot(address: Address, rootHash: string, signal: AbortSignal): Promise<string> {
+  const shown = await chainOf(address, signal);
+  const root = shown.find((der) => createHash('sha256').update(der).digest('hex') === rootHash);
+  if (root !== undefined) return new X509Certificate(root).toString();
+  throw new GarrisonError(
+    'UNAUTHENTICATED',
+    `the server at \`${formatAddress(address)}\` is not the authority that made this join token`,
+    { remedy: 'correct the address, or make a new token with `garrison identity token create`' },
+  );
+}
+
+function chainOf(address: Address, signal: AbortSignal): Promise<Buffer[]> {
+  return new Promise((resolve, reject) => {
+    const place = isUnix(address) ? { path: address.path } : { host: address.host, port: address.port };
+    const socket = connect({
+      ...place,
+      // The chain is judged by the hash in the token.
+      rejectUnauthorized: false,
+      ALPNProtocols: ['h2'],
+      minVersion: 'TLSv1.3',
+      ecdhCurve: keyExchangeGroups,
+    });
+    const fail = (reason: string, cause?: unknown): void => {
+      socket.destroy();
+      reject(new GarrisonError('UNAVAILABLE', `the authority at \`${formatAddress(address)}\` ${reason}`, { cause }));
+    };
+    const abort = (): void => fail('was not asked: we are ending');
+    if (signal.aborted) abort();
+    signal.addEventListener('abort', abort, { once: true });
+    socket.setTimeout(timeoutMs, () => fail('does not answer'));
+    socket.once('error', (error) => fail(`cannot be reached (${error.message})`, error));
+    socket.once('close', () => signal.removeEventListener('abort', abort));
+    socket.once('secureConnect', () => {
+      resolve(walk(socket.getPeerCertificate(true)));
+      socket.destroy();
+    });
+  });
+}
+
+function walk(leaf: DetailedPeerCertificate): Buffer[] {
+  const chain: Buffer[] = [];
+  let at: DetailedPeerCertificate | undefined = leaf;
+  // A root is its own issuer.
+  while (at?.raw !== undefined && !chain.some((der) => at?.raw.equals(der) === true) && chain.length < 10) {
+    chain.push(at.raw);
+    at = at.issuerCertificate as DetailedPeerCertificate | undefined;
+  }
+  return chain;
+}

@@ -1,0 +1,95 @@
+import type { Clock } from '../clock.ts';
+import type { Identity, IdentitySource } from '../identity-source.ts';
+import type { Logger } from '../logger.ts';
+import { renewalTime, retryDelayMs } from './renewal-time.ts';
+import { sleepUntil } from './sleep-until.ts';
+
+export interface RenewingOptions {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Ends renewing; the last identity stays. */
+  readonly signal?: AbortSignal | undefined;
+  /** Between 0 and 1, for the jitter. */
+  readonly random: () => number;
+  /** Gets the next identity; called again later when it rejects. */
+  readonly renew: (current: Identity) => Promise<Identity>;
+}
+
+/** Holds an identity and replaces it at half of its life. While renewing fails the last good one stays. */
+export class RenewingIdentity implements IdentitySource, AsyncDisposable {
+  readonly #options: RenewingOptions;
+  readonly #listeners = new Set<(identity: Identity) => void>();
+  readonly #stop = new AbortController();
+  readonly #loop: Promise<void>;
+  #current: Identity;
+  #wake = new AbortController();
+
+  constructor(first: Identity, options: RenewingOptions) {
+    this.#options = options;
+    this.#current = first;
+    options.signal?.addEventListener('abort', this.#end, { once: true });
+    if (options.signal?.aborted === true) this.#end();
+    this.#loop = this.#run();
+  }
+
+  current(): Identity {
+    return this.#current;
+  }
+
+  onChange(listener: (identity: Identity) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** Renews now instead of at half life: the authority is about to go. */
+  renewNow(): void {
+    this.#wake.abort();
+  }
+
+  /** Same SVID, other roots. */
+  replaceBundle(bundle: readonly string[]): void {
+    this.#replace({ ...this.#current, bundle });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#options.signal?.removeEventListener('abort', this.#end);
+    this.#end();
+    await this.#loop;
+  }
+
+  readonly #end = (): void => {
+    this.#stop.abort();
+    this.#wake.abort();
+  };
+
+  #replace(next: Identity): void {
+    this.#current = next;
+    for (const listener of this.#listeners) listener(next);
+  }
+
+  async #run(): Promise<void> {
+    const { clock, random } = this.#options;
+    while (!this.#stop.signal.aborted) {
+      await sleepUntil(clock, renewalTime(clock.now(), this.#current.expiresAt, random), this.#wake.signal);
+      if (this.#stop.signal.aborted) return;
+      this.#wake = new AbortController();
+      await this.#renew();
+    }
+  }
+
+  async #renew(): Promise<void> {
+    const { clock, logger, renew } = this.#options;
+    for (let failures = 1; !this.#stop.signal.aborted; failures += 1) {
+      try {
+        this.#replace(await renew(this.#current));
+        logger.info('identity renewed', { id: this.#current.spiffeId, expires: this.#current.expiresAt });
+        return;
+      } catch (error) {
+        const left = this.#current.expiresAt.getTime() - clock.now().getTime();
+        const level = left > 0 ? 'warn' : 'error';
+        logger[level]('identity not renewed', { id: this.#current.spiffeId, expires: this.#current.expiresAt, error });
+        await clock.sleep(retryDelayMs(failures, left), this.#stop.signal);
+      }
+    }
+  }
+}
