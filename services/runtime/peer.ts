@@ -1,3 +1,13 @@
+import {
+  type Certificate,
+  readAltNames,
+  readBasicConstraints,
+  readCertificate,
+  readExtKeyUsage,
+  readKeyUsage,
+  uriTag,
+} from '#ca/certificate/read-certificate.ts';
+import { oids } from '#ca/der/oids.ts';
 import { type SpiffeId, parseSpiffeId } from '#ca/spiffe-id.ts';
 import { GarrisonError } from '#proto/errors/index.ts';
 import type { X509Certificate } from 'node:crypto';
@@ -21,55 +31,54 @@ export interface Peer {
   readonly unix: UnixPeer | undefined;
 }
 
-const clientAuth = '1.3.6.1.5.5.7.3.2';
-const serverAuth = '1.3.6.1.5.5.7.3.1';
+/** Bits of keyUsage that make a signing certificate (RFC 5280 §4.2.1.3). */
+const signingBits = [5, 6];
 
 /**
  * The identity in a certificate whose chain is already verified: SPIFFE X509-SVID §4 and §5.2.
- * Throws UNAUTHENTICATED with the reason when it is nobody's.
+ * Throws UNAUTHENTICATED with the reason when it is nobody's. The certificate is read from its own bytes: the text form
+ * that node:crypto gives has let one name hide in another before, and its `ca` asks for more than basicConstraints.
  */
 export function identifyPeer(certificate: X509Certificate, role: 'client' | 'server'): SpiffeId {
-  const uris = uriNames(certificate.subjectAltName ?? '');
+  const { extensions } = read(certificate).tbs;
+  const alternative = extensions.get(oids.subjectAltName);
+  const names = alternative === undefined ? [] : attempt(() => readAltNames(alternative.value));
+  const uris = names.filter(({ tag }) => tag === uriTag);
   const [uri] = uris;
   if (uri === undefined || uris.length !== 1) {
     throw refusal(`the certificate has ${uris.length} URI names and an X509-SVID has exactly one`);
   }
-  const id = readId(uri);
-  if (id.path === '') throw refusal(`\`${uri}\` names a trust domain, not a workload`);
-  if (certificate.ca) throw refusal(`the certificate of \`${uri}\` is a certificate authority's`);
-  // `keyUsage` is how node:crypto calls the extended key usage; absent means any use.
-  const usages = certificate.keyUsage as readonly string[] | undefined;
-  const needed = role === 'client' ? clientAuth : serverAuth;
-  if (usages !== undefined && !usages.includes(needed)) {
-    throw refusal(`the certificate of \`${uri}\` is not for ${role} authentication`);
+  const id = attempt(() => parseSpiffeId(uri.text));
+  if (id.path === '') throw refusal(`\`${id.toString()}\` names a trust domain, not a workload`);
+  const constraints = extensions.get(oids.basicConstraints);
+  const usage = extensions.get(oids.keyUsage);
+  const signs =
+    usage !== undefined && attempt(() => readKeyUsage(usage.value)).some((bit) => signingBits.includes(bit));
+  if (signs || (constraints !== undefined && attempt(() => readBasicConstraints(constraints.value)).ca)) {
+    throw refusal(`the certificate of \`${id.toString()}\` is a certificate authority’s`);
+  }
+  const extended = extensions.get(oids.extKeyUsage);
+  const needed = role === 'client' ? oids.clientAuth : oids.serverAuth;
+  if (extended !== undefined && !attempt(() => readExtKeyUsage(extended.value)).includes(needed)) {
+    throw refusal(`the certificate of \`${id.toString()}\` is not for ${role} authentication`);
   }
   return id;
 }
 
-function readId(uri: string): SpiffeId {
+function read(certificate: X509Certificate): Certificate {
+  return attempt(() => readCertificate(certificate.raw));
+}
+
+/** What a reader refuses is, here, a peer that proves nothing. */
+function attempt<T>(reader: () => T): T {
   try {
-    return parseSpiffeId(uri);
+    return reader();
   } catch (cause) {
-    throw refusal(`\`${uri}\` is not a SPIFFE ID: ${cause instanceof Error ? cause.message : String(cause)}`, cause);
+    const reason = cause instanceof GarrisonError ? cause.message : String(cause);
+    throw refusal(`the certificate is no X509-SVID: ${reason}`, cause);
   }
 }
 
 function refusal(message: string, cause?: unknown): GarrisonError {
   return new GarrisonError('UNAUTHENTICATED', message, { cause });
-}
-
-/**
- * URI entries of node:crypto's text form, which writes a value that holds a comma or a quote as a JSON string.
- * What does not read as that form from end to end is refused: a name must not hide in another's value.
- */
-function uriNames(subjectAltName: string): string[] {
-  const names: string[] = [];
-  let read = 0;
-  for (const match of subjectAltName.matchAll(/(?:^|, )([^:,"]+):(?:("(?:[^"\\]|\\.)*")|([^,"]*))/gy)) {
-    read += match[0].length;
-    const [, kind, quoted, bare] = match;
-    if (kind === 'URI') names.push(quoted === undefined ? (bare ?? '') : String(JSON.parse(quoted)));
-  }
-  if (read !== subjectAltName.length) throw refusal('the names of the certificate cannot be read');
-  return names;
 }
