@@ -97,6 +97,11 @@ export class WorkloadProgram {
     this.#compiler = compiler;
   }
 
+  /** A request can be decided from its bag alone. */
+  get isSelfContained(): boolean {
+    return this.tokens === undefined && this.policies.every(({ action }) => action !== 'CUSTOM');
+  }
+
   get http(): Groups {
     return (this.#http ??= groupPolicies(this.policies, (policy) => this.#compiler.rulesOf(policy, 'http')));
   }

@@ -24,8 +24,8 @@ export type TokenOutcome =
       readonly reason: string;
       /** RequestAuthentication that refused: `namespace/name`. */
       readonly policy: string;
-      /** Value of `www-authenticate`. */
-      readonly challenge: string;
+      /** Value of `www-authenticate`, with a 401. */
+      readonly challenge: string | undefined;
     };
 
 export type ProviderAnswer = 'allow' | 'deny';

@@ -1,5 +1,6 @@
 import { findTokens, isPreflight } from '../tokens/locations.ts';
 import type { TokenRules } from '../tokens/merge-rules.ts';
+import { missingToken, withoutWritten } from '../tokens/no-token.ts';
 import type { TokenOutcome, Upstream } from './evidence.ts';
 import type { Facts } from './facts.ts';
 import type { Finding } from './verdict.ts';
@@ -37,16 +38,4 @@ function withoutEvidence(rules: TokenRules, facts: Facts): TokenOutcome {
     return { kind: 'refused', status: 401, reason: 'the token was not verified', policy, challenge: 'Bearer' };
   }
   return missingToken(rules) ?? { kind: 'none', upstream };
-}
-
-/** The refusal of a request without any token where a rule requires one. */
-export function missingToken(rules: TokenRules): TokenOutcome | undefined {
-  const required = rules.rules.find(({ rule }) => rule.presence === 'REQUIRED');
-  if (required === undefined) return undefined;
-  return { kind: 'refused', status: 401, reason: 'a token is required', policy: required.policy, challenge: 'Bearer' };
-}
-
-/** Headers that a rule would write are stripped from every request, token or not. */
-export function withoutWritten(rules: TokenRules): Upstream {
-  return { headers: new Map(rules.written.map((name) => [name, undefined])), path: undefined };
 }

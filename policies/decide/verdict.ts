@@ -55,7 +55,7 @@ export interface Finding {
   readonly audit?: readonly CompiledRule[];
   readonly shadow?: Shadow | undefined;
   readonly upstream?: Upstream | undefined;
-  readonly challenge?: string;
+  readonly challenge?: string | undefined;
   readonly error?: GarrisonError;
 }
 

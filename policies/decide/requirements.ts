@@ -1,0 +1,79 @@
+import type { AttributeBag } from '#proto/attributes/index.ts';
+import type { Program, WorkloadProgram } from '../compile/program.ts';
+import { findTokens, isPreflight } from '../tokens/locations.ts';
+import type { TokenRequest } from '../tokens/verify-tokens.ts';
+import { verifyTokens } from '../tokens/verify-tokens.ts';
+import type { TokenPorts } from '../tokens/verify-tokens.ts';
+import { refuseMalformed } from './decide.ts';
+import type { Evidence, ProviderAnswer } from './evidence.ts';
+import { Facts } from './facts.ts';
+import { refusePeer } from './refuse-peer.ts';
+import { programOf } from './workload-of.ts';
+
+/** What has to be found out before a request can be decided. */
+export interface Requirements {
+  /** Tokens to verify; undefined: none. */
+  readonly tokens: TokenRequest | undefined;
+  /** CUSTOM providers to ask, by name. */
+  readonly providers: readonly RequiredProvider[];
+}
+
+export interface RequiredProvider {
+  readonly name: string;
+  /** Policy whose rule matched, `namespace/name`: the provider is looked up from there. */
+  readonly policy: string;
+}
+
+const nothing: Requirements = { tokens: undefined, providers: [] };
+
+/** Nothing for a request that is refused anyway, and nothing where an error occurs: decide meets the same error and denies. */
+export function requirements(program: Program, bag: AttributeBag): Requirements {
+  try {
+    const workload = programOf(program, bag);
+    if (workload.isSelfContained) return nothing;
+    const facts = new Facts(bag, program.settings);
+    if (refusePeer(workload.peers, facts) !== undefined || refuseMalformed(facts, true) !== undefined) return nothing;
+    return { providers: providersFor(workload, facts), tokens: tokensFor(workload, facts) };
+  } catch {
+    return nothing;
+  }
+}
+
+function providersFor(workload: WorkloadProgram, facts: Facts): RequiredProvider[] {
+  const { custom } = facts.http ? workload.http : workload.tcp;
+  if (custom.length > 1 && !facts.settings.strict) return [];
+  return custom.flatMap(({ provider, group }) => {
+    const rule = group.first(facts);
+    return rule === undefined ? [] : [{ name: provider, policy: rule.policy }];
+  });
+}
+
+function tokensFor(workload: WorkloadProgram, facts: Facts): TokenRequest | undefined {
+  const rules = workload.tokens;
+  if (rules === undefined || !facts.http || isPreflight(facts)) return undefined;
+  const found = findTokens(rules, facts);
+  if (found.length === 0) return undefined;
+  const cookies = facts.header('cookie', 'plain') ?? [];
+  return { rules, found, path: facts.rawPath, cookies: typeof cookies === 'string' ? [cookies] : cookies };
+}
+
+export interface EvidencePorts extends TokenPorts {
+  /** Asks a CUSTOM provider; a rejection counts as no answer, which denies. */
+  ask(provider: RequiredProvider): Promise<ProviderAnswer>;
+}
+
+/** Finds out all that is required. */
+export async function gatherEvidence(program: Program, bag: AttributeBag, ports: EvidencePorts): Promise<Evidence> {
+  const required = requirements(program, bag);
+  if (required === nothing) return {};
+  const answers = required.providers.map(async (provider): Promise<[string, ProviderAnswer] | undefined> => {
+    try {
+      return [provider.name, await ports.ask(provider)];
+    } catch {
+      return undefined;
+    }
+  });
+  const tokens = required.tokens === undefined ? undefined : verifyTokens(required.tokens, ports);
+  const [outcome, ...given] = await Promise.all([tokens, ...answers]);
+  return { tokens: outcome, providers: new Map(given.filter((answer) => answer !== undefined)) };
+}
