@@ -40,7 +40,7 @@ function chainOf(address: Address, signal: AbortSignal): Promise<Buffer[]> {
     if (signal.aborted) abort();
     signal.addEventListener('abort', abort, { once: true });
     socket.setTimeout(timeoutMs, () => fail('does not answer'));
-    socket.once('error', (error) => fail(`cannot be reached (${error.message})`, error));
+    socket.once('error', (error: Error) => fail(`cannot be reached (${error.message})`, error));
     socket.once('close', () => signal.removeEventListener('abort', abort));
     socket.once('secureConnect', () => {
       resolve(walk(socket.getPeerCertificate(true)));
@@ -51,11 +51,14 @@ function chainOf(address: Address, signal: AbortSignal): Promise<Buffer[]> {
 
 function walk(leaf: DetailedPeerCertificate): Buffer[] {
   const chain: Buffer[] = [];
-  let at: DetailedPeerCertificate | undefined = leaf;
-  // A root is its own issuer.
-  while (at?.raw !== undefined && !chain.some((der) => at?.raw.equals(der) === true) && chain.length < 10) {
+  for (let at: DetailedPeerCertificate | undefined = leaf; at !== undefined && chain.length < 10; at = issuerOf(at)) {
     chain.push(at.raw);
-    at = at.issuerCertificate as DetailedPeerCertificate | undefined;
   }
   return chain;
+}
+
+/** A root is its own issuer; a chain without its root ends in the air, whatever the types say. */
+function issuerOf(certificate: DetailedPeerCertificate): DetailedPeerCertificate | undefined {
+  const issuer = certificate.issuerCertificate as DetailedPeerCertificate | undefined;
+  return issuer === certificate ? undefined : issuer;
 }

@@ -9,7 +9,7 @@ import { identityFileOf, loadIdentity, storeIdentity } from './identity-file.ts'
 import { RenewingIdentity } from './renewing-identity.ts';
 import { retryDelayMs } from './renewal-time.ts';
 import { requestCertificate } from './request-certificate.ts';
-import type { IdentityOptions } from './workload-identity.ts';
+import type { IdentityOptions } from './identity-options.ts';
 
 export interface CaSource {
   readonly ca: Address;

@@ -9,7 +9,7 @@ import { grpcClient } from '../grpc/client.ts';
 import type { Identity, IdentitySource } from '../identity-source.ts';
 import { readIdentity } from './read-identity.ts';
 import { retryDelayMs } from './renewal-time.ts';
-import type { IdentityOptions } from './workload-identity.ts';
+import type { IdentityOptions } from './identity-options.ts';
 
 export interface WorkloadApiSource {
   /** Path or `unix:` address of the socket. */
@@ -70,13 +70,17 @@ export class WorkloadApiIdentity implements IdentitySource, AsyncDisposable {
     this.#client.close();
   };
 
+  #stopped(): boolean {
+    return this.#stop.signal.aborted;
+  }
+
   async #run(): Promise<void> {
     const { clock, logger } = this.#options;
-    for (let failures = 1; !this.#stop.signal.aborted; failures += 1) {
+    for (let failures = 1; !this.#stopped(); failures += 1) {
       try {
         await this.#stream(() => (failures = 0));
       } catch (error) {
-        if (this.#stop.signal.aborted) return;
+        if (this.#stopped()) return;
         // SPIFFE Workload Endpoint §6: whoever is told InvalidArgument must not try again.
         if (error instanceof GarrisonError && error.code === 'INVALID_ARGUMENT') throw error;
         logger.warn('no identity from the workload API yet', { socket: this.#source.workloadApi, error });

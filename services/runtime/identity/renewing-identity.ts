@@ -67,11 +67,15 @@ export class RenewingIdentity implements IdentitySource, AsyncDisposable {
     for (const listener of this.#listeners) listener(next);
   }
 
+  #stopped(): boolean {
+    return this.#stop.signal.aborted;
+  }
+
   async #run(): Promise<void> {
     const { clock, random } = this.#options;
-    while (!this.#stop.signal.aborted) {
+    while (!this.#stopped()) {
       await sleepUntil(clock, renewalTime(clock.now(), this.#current.expiresAt, random), this.#wake.signal);
-      if (this.#stop.signal.aborted) return;
+      if (this.#stopped()) return;
       this.#wake = new AbortController();
       await this.#renew();
     }
@@ -79,7 +83,7 @@ export class RenewingIdentity implements IdentitySource, AsyncDisposable {
 
   async #renew(): Promise<void> {
     const { clock, logger, renew } = this.#options;
-    for (let failures = 1; !this.#stop.signal.aborted; failures += 1) {
+    for (let failures = 1; !this.#stopped(); failures += 1) {
       try {
         this.#replace(await renew(this.#current));
         logger.info('identity renewed', { id: this.#current.spiffeId, expires: this.#current.expiresAt });

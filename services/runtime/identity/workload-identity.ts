@@ -1,16 +1,7 @@
-import type { Clock } from '../clock.ts';
 import type { IdentitySource } from '../identity-source.ts';
-import type { Logger } from '../logger.ts';
+import type { IdentityOptions } from './identity-options.ts';
 import { identityFromCa, type CaSource } from './identity-from-ca.ts';
 import { WorkloadApiIdentity, type WorkloadApiSource } from './identity-from-workload-api.ts';
-
-export interface IdentityOptions {
-  readonly clock: Clock;
-  readonly logger: Logger;
-  readonly signal: AbortSignal;
-  /** Between 0 and 1, for the jitter of renewals. */
-  readonly random: () => number;
-}
 
 type Given = Omit<IdentityOptions, 'random'> & Partial<Pick<IdentityOptions, 'random'>>;
 
