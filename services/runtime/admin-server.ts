@@ -1,5 +1,8 @@
 import { type IncomingMessage, type Server, type ServerResponse, createServer } from 'node:http';
 import { isIP } from 'node:net';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { createGzip } from 'node:zlib';
 import { type Address, isLoopback } from './address.ts';
 import { type ListenPlace, listen } from './listen.ts';
 import type { Logger } from './logger.ts';
@@ -14,7 +17,7 @@ export interface AdminOptions {
 interface Answer {
   readonly status: number;
   readonly type: string;
-  readonly body: string;
+  readonly body: string | AsyncIterable<string>;
 }
 
 type Page = () => unknown;
@@ -61,8 +64,10 @@ export class AdminServer implements AsyncDisposable {
       this.#options.logger.error('admin page failed', { page: request.url, error });
       answer = json(500, { error: 'internal error' });
     }
-    response.writeHead(answer.status, { 'content-type': answer.type, 'cache-control': 'no-store' });
-    response.end(request.method === 'HEAD' ? undefined : answer.body);
+    await send(request, response, answer).catch((error: unknown) => {
+      this.#options.logger.debug('admin answer not finished', { page: request.url, error });
+      response.destroy();
+    });
   }
 
   #refusal(request: IncomingMessage): Answer | undefined {
@@ -82,11 +87,27 @@ export class AdminServer implements AsyncDisposable {
     }
     if (path === '/metrics') {
       const { metrics } = this.#options;
-      return { status: 200, type: metrics.contentType, body: await metrics.exposition() };
+      return { status: 200, type: metrics.contentType, body: metrics.stream() };
     }
     const page = this.#pages.get(path);
     if (page !== undefined) return json(200, await page());
     return json(404, { error: 'not found', pages: ['/livez', '/readyz', '/metrics', ...this.#pages.keys()] });
+  }
+}
+
+async function send(request: IncomingMessage, response: ServerResponse, answer: Answer): Promise<void> {
+  const headers = { 'content-type': answer.type, 'cache-control': 'no-store', vary: 'accept-encoding' };
+  if (request.method === 'HEAD' || typeof answer.body === 'string') {
+    response.writeHead(answer.status, headers).end(request.method === 'HEAD' ? undefined : answer.body);
+    return;
+  }
+  const body = Readable.from(answer.body, { objectMode: false });
+  if (/\bgzip\b/.test(String(request.headers['accept-encoding']))) {
+    response.writeHead(answer.status, { ...headers, 'content-encoding': 'gzip' });
+    await pipeline(body, createGzip({ level: 1 }), response);
+  } else {
+    response.writeHead(answer.status, headers);
+    await pipeline(body, response);
   }
 }
 

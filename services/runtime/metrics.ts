@@ -15,7 +15,7 @@ export interface HistogramMetric {
 /** One process's metrics. Label values are few by construction: never an identity, a path or anything a caller chose. */
 export class Metrics {
   readonly #registry = new Registry();
-  readonly #more: (() => string | Promise<string>)[] = [];
+  readonly #more: (() => string | Iterable<string>)[] = [];
 
   readonly contentType = 'text/plain; version=0.0.4; charset=utf-8';
 
@@ -56,18 +56,22 @@ export class Metrics {
     collectDefaultMetrics({ register: this.#registry });
   }
 
-  /** Adds an exposition of its own (whole lines) to what is scraped, for series that prom-client is too slow for. */
-  append(exposition: () => string | Promise<string>): void {
+  /** Adds whole lines to what is scraped, for series that prom-client is too slow for (decision 15). */
+  append(exposition: () => string | Iterable<string>): void {
     this.#more.push(exposition);
   }
 
+  /** What is scraped, piece by piece: nobody holds all of it at once. */
+  async *stream(): AsyncGenerator<string, void, void> {
+    yield await this.#registry.metrics();
+    for (const more of this.#more) {
+      const part = more();
+      if (typeof part !== 'string') yield* part;
+      else if (part !== '') yield part.endsWith('\n') ? part : `${part}\n`;
+    }
+  }
+
   async exposition(): Promise<string> {
-    const parts = await Promise.all([this.#registry.metrics(), ...this.#more.map(async (more) => more())]);
-    return (
-      parts
-        .map((part) => part.trimEnd())
-        .filter((part) => part !== '')
-        .join('\n') + '\n'
-    );
+    return (await Array.fromAsync(this.stream())).join('');
   }
 }

@@ -122,9 +122,15 @@ export function telemetryShape(folder: string): Shape<TelemetryConfig<string | u
     }),
     keep: field(integer({ min: 0, max: 1000 }), { default: 5, describe: 'how many full files stay' }),
   });
+  const audit = object({
+    retention: field(duration({ minMs: 60_000 }), {
+      nullable: true,
+      describe: 'how long records stay; for good where it is left out',
+    }),
+  });
   const metrics = object({
     maxSeries: field(integer({ min: 1 }), {
-      default: 10_000,
+      default: 2000,
       describe: 'series beyond these are counted in one overflow series',
     }),
     idle: field(duration({ minMs: 1000 }), {
@@ -136,23 +142,20 @@ export function telemetryShape(folder: string): Shape<TelemetryConfig<string | u
   });
   const written = object({
     ...portFields(folder, { listen: 9092, http: 8182, admin: 15_034 }),
-    retention: field(duration({ minMs: 60_000 }), {
-      nullable: true,
-      describe: 'how long audit records stay; for good where it is left out',
-    }),
+    audit: field(audit, { default: { retention: undefined }, describe: 'the audit log' }),
     accessLog: field(accessLog, {
       nullable: true,
       describe: 'one line of JSON for every request; off where it is null',
     }),
     metrics: field(metrics, { default: undefined, describe: 'Istio’s standard metrics' }),
   });
-  return map(written, ({ http, retention, metrics: given, accessLog: log, ...rest }, here) => {
-    const { idle, ...counted } = given ?? { maxSeries: 10_000, idle: 3_600_000, bytes: true, cluster: 'Kubernetes' };
+  return map(written, ({ http, audit: records, metrics: given, accessLog: log, ...rest }, here) => {
+    const { idle, ...counted } = given ?? { maxSeries: 2000, idle: 3_600_000, bytes: true, cluster: 'Kubernetes' };
     const lines = log ?? { file: undefined, maxBytes: 64 * 1024 * 1024, keep: 5 };
     return {
       ...rest,
       http: http ?? (here.has('http') ? undefined : loopback(8182)),
-      retentionMs: retention,
+      retentionMs: records.retention,
       accessLog: log === undefined && here.has('accessLog') ? undefined : lines,
       metrics: { ...counted, idleMs: idle },
     };

@@ -29,6 +29,8 @@ export interface SidecarConfig {
   readonly admin: Address;
   /** The one setting that lets requests pass undecided when authz cannot be reached. */
   readonly failOpen: boolean;
+  /** Whether a denied caller is told policy, rule and reason, and not only the decision's id. */
+  readonly revealReasons: boolean;
   readonly checkTimeoutMs: number;
   readonly drainMs: number;
   readonly logLevel: LogLevel;
@@ -107,6 +109,10 @@ export function sidecarShape(folder: string): Shape<Omit<SidecarConfig, 'file'>>
     failOpen: field(boolean(), {
       default: false,
       describe: 'true lets requests pass undecided while authz cannot be reached; every such pass is audited as that',
+    }),
+    revealReasons: field(boolean(), {
+      default: false,
+      describe: 'true tells denied callers policy, rule and reason in headers; they always get the decision’s id',
     }),
     checkTimeout: field(duration({ minMs: 1 }), { default: 2000, describe: 'how long a check may take; `2s`' }),
     drain: field(duration(), { default: 10_000, describe: 'how long requests under way may take at the end; `10s`' }),

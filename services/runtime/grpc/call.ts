@@ -162,9 +162,9 @@ function sendOk(this: ServerHttp2Stream): void {
   this.sendTrailers(okTrailers);
 }
 
-function statusHeaders(status: CallStatus): Record<string, string> {
-  const code = { 'grpc-status': String(status.code) };
-  return status.message === '' ? code : { ...code, 'grpc-message': encodeMessage(status.message) };
+function statusHeaders({ code, message, trailers }: CallStatus): Record<string, string> {
+  const status = { ...trailers, 'grpc-status': String(code) };
+  return message === '' ? status : { ...status, 'grpc-message': encodeMessage(message) };
 }
 
 const ignore = (): void => undefined;

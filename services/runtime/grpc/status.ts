@@ -4,6 +4,8 @@ import { GarrisonError, asGarrisonError, grpcStatus, toGrpcStatus } from '#proto
 export interface CallStatus {
   readonly code: number;
   readonly message: string;
+  /** More trailers, by lower-case name: what a program may want to know beside the sentence. */
+  readonly trailers?: Readonly<Record<string, string>>;
 }
 
 export const okStatus: CallStatus = { code: grpcStatus.OK, message: '' };
@@ -14,7 +16,14 @@ export function toCallStatus(error: unknown): CallStatus {
   return {
     code: known.wireStatus ?? toGrpcStatus(known.code),
     message: known.code === 'INTERNAL' ? 'internal error' : known.describe(),
+    ...trailersOf(error),
   };
+}
+
+function trailersOf(error: unknown): Pick<CallStatus, 'trailers'> {
+  if (!(error instanceof Error) || !('trailers' in error)) return {};
+  const { trailers } = error;
+  return typeof trailers === 'object' && trailers !== null ? { trailers: trailers as Record<string, string> } : {};
 }
 
 /** Whether the operator must hear of it: ours or damaged, not the caller's. */
