@@ -11,11 +11,13 @@ import { authorizeReporter } from './authorize-reporter.ts';
 import { faultsError } from './report-faults.ts';
 import type { ElementFault } from './report-faults.ts';
 
+export type ReportObserver = (action: Action, bag: AttributeBag) => void;
+
 export interface ReportSinks {
   /** Durable: what it takes is kept, else it throws and nothing is. */
   readonly audit: { append(entries: readonly AuditEntry[]): Promise<void> };
   /** What follows is only ever told of actions that were kept. */
-  readonly observers: readonly ((action: Action, bag: AttributeBag) => void)[];
+  readonly observers: readonly ReportObserver[];
   readonly counted: (outcome: 'kept' | 'refused', elements: number) => void;
   readonly clock: Clock;
 }
