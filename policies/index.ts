@@ -16,6 +16,8 @@ export { workloadOf } from './decide/workload-of.ts';
 export { describeFault, loadPolicies } from './documents/index.ts';
 export type { Fault, Loaded, Mesh, PolicySet, SourceText } from './documents/index.ts';
 export { defaultMesh } from './documents/mesh.ts';
+export { compileRegistry } from './registry/registry.ts';
+export type { Registry, RegistryEndpoint, RegistryMatch } from './registry/registry.ts';
 export { inlineKeysOnly, keyFault, readKeySet } from './tokens/keys.ts';
 export type { KeySet, KeySource } from './tokens/keys.ts';
 export { verifyTokens } from './tokens/verify-tokens.ts';

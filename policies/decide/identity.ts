@@ -3,7 +3,7 @@ import { parseSpiffeId } from '#ca/spiffe-id.ts';
 /** A principal taken apart. No regular expression ever matches an identity: it is read into its parts once. */
 export interface Identity {
   readonly trustDomain: string;
-  /** The segment after the first `ns`, where something follows it. */
+  /** The value of the key `ns`, where something follows it. */
   readonly namespace: string | undefined;
   /** `NAMESPACE/SERVICE_ACCOUNT`; other keys and values may stand between and after, as upstream reads it. */
   readonly account: string | undefined;
@@ -11,12 +11,15 @@ export interface Identity {
   readonly valid: boolean;
 }
 
-/** Takes apart the identity without its scheme: `td/ns/x/sa/y`. */
+/**
+ * Takes apart the identity without its scheme: `td/ns/x/sa/y`, a trust domain and pairs of key and value. A value that is
+ * called `ns` is no key: `td/x/ns/prod/sa/y` is nobody of namespace `prod`.
+ */
 export function readIdentity(principal: string): Identity {
   const [trustDomain = '', ...segments] = principal.split('/');
-  const ns = segments.indexOf('ns');
+  const ns = indexOfKey(segments, 'ns', 0);
   const namespace = ns >= 0 && ns + 2 < segments.length ? segments[ns + 1] : undefined;
-  const sa = namespace === undefined ? -1 : segments.indexOf('sa', ns + 2);
+  const sa = namespace === undefined ? -1 : indexOfKey(segments, 'sa', ns + 2);
   const name = sa < 0 ? undefined : segments[sa + 1];
   return {
     trustDomain,
@@ -24,6 +27,11 @@ export function readIdentity(principal: string): Identity {
     account: namespace === undefined || name === undefined ? undefined : `${namespace}/${name}`,
     valid: isSpiffeId(principal),
   };
+}
+
+function indexOfKey(segments: readonly string[], key: string, from: number): number {
+  for (let at = from; at < segments.length; at += 2) if (segments[at] === key) return at;
+  return -1;
 }
 
 function isSpiffeId(principal: string): boolean {
