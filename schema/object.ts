@@ -38,20 +38,23 @@ export type ObjectOf<F extends Fields> = { readonly [K in keyof F]: F[K] extends
 export function object<F extends Fields>(fields: F): Shape<ObjectOf<F>> {
   const names = Object.keys(fields);
   const table = new Map(Object.entries(fields));
+  const defaults: Readonly<Record<string, unknown>> = Object.fromEntries(
+    names.map((name) => [name, fields[name]?.fallback]),
+  );
+  const required = names.filter((name) => fields[name]?.required);
   return {
     read(node, reading) {
       if (node.kind !== 'map') {
         reading.fault(node.place, `must be a mapping, not ${describeNode(node)}`, `its keys are ${nameList(names)}`);
         return undefined;
       }
-      const values: Record<string, unknown> = {};
-      for (const [name, described] of table) values[name] = described.fallback;
-      const given = readEntries(node, reading, table, values, names);
+      const values = { ...defaults };
+      readEntries(node, reading, table, values, names);
       let complete = true;
-      for (const [name, described] of table) {
-        if (!described.required || values[name] !== undefined) continue;
+      for (const name of required) {
+        if (values[name] !== undefined) continue;
         complete = false;
-        if (!given.has(name)) reading.fault(node.place, 'is missing', `add \`${name}\``, [name]);
+        if (isAbsent(node, name, table)) reading.fault(node.place, 'is missing', `add \`${name}\``, [name]);
       }
       // The one cast: every field was read by the shape that its type names.
       return complete ? (values as ObjectOf<F>) : undefined;
@@ -66,8 +69,7 @@ function readEntries(
   table: ReadonlyMap<string, Field<unknown>>,
   values: Record<string, unknown>,
   names: readonly string[],
-): ReadonlySet<string> {
-  const given = new Set<string>();
+): void {
   for (const entry of node.entries) {
     const described = table.get(entry.key);
     if (described === undefined) {
@@ -76,13 +78,17 @@ function readEntries(
       continue;
     }
     if (described.nullable && isNull(entry.value)) continue;
-    given.add(entry.key);
     reading.enter(entry.key);
     const value = readField(entry.value, described, reading);
     if (value !== undefined) values[entry.key] = value;
     reading.leave();
   }
-  return given;
+}
+
+/** A value that is wrong is not one that is missing; `key:` with nothing after it is, where that is the same. */
+function isAbsent(node: MapNode, name: string, table: ReadonlyMap<string, Field<unknown>>): boolean {
+  const value = node.get(name);
+  return value === undefined || (table.get(name)?.nullable === true && isNull(value));
 }
 
 function readField(node: Node, described: Field<unknown>, reading: Reading): unknown {

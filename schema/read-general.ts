@@ -27,7 +27,7 @@ export function readGeneral(build: TreeBuilder, text: string, start: number): No
       continue;
     }
     if (document.contents === null) continue;
-    const node = new Conversion(build, start, document).convert(document.contents, 1);
+    const node = new Conversion(build, start).convert(document.contents, 1);
     if (!(node.kind === 'scalar' && node.plain && node.text === '')) nodes.push(node);
   }
   return nodes;
@@ -57,30 +57,32 @@ function tidy(message: string): string {
 class Conversion {
   readonly #build: TreeBuilder;
   readonly #start: number;
-  readonly #document: Document.Parsed;
-  readonly #open = new Set<unknown>();
+  readonly #open = new Set<string>();
   readonly #sizes = new Map<Node, number>();
-  readonly #done = new Map<unknown, Node>();
+  /** By anchor: a later one of the same name takes its place (YAML 1.2.2 §7.1). */
+  readonly #anchored = new Map<string, Node>();
   #aliased = 0;
 
-  constructor(build: TreeBuilder, start: number, document: Document.Parsed) {
+  constructor(build: TreeBuilder, start: number) {
     this.#build = build;
     this.#start = start;
-    this.#document = document;
   }
 
   convert(parsed: ParsedNode, depth: number): Node {
     const offset = this.#start + parsed.range[0];
-    this.#build.checkDepth(offset, depth);
-    if (isAlias(parsed)) return this.#resolve(parsed.resolve(this.#document), parsed.source, offset, depth);
+    if (isCollection(parsed)) this.#build.checkDepth(offset, depth);
+    if (isAlias(parsed)) return this.#resolve(parsed.source, offset, depth);
     if (parsed.tag !== undefined && parsed.tag !== '') {
       const tag = quoteable(parsed.tag);
       this.#build.refuse(offset, `the tag \`${tag}\` is not supported`, 'write the value without a tag');
     }
-    this.#open.add(parsed);
+    const { anchor } = parsed;
+    if (anchor !== undefined) this.#open.add(anchor);
     const node = isCollection(parsed) ? this.#collection(parsed, offset, depth) : this.#scalar(parsed, offset);
-    this.#open.delete(parsed);
-    this.#done.set(parsed, node);
+    if (anchor !== undefined) {
+      this.#open.delete(anchor);
+      this.#anchored.set(anchor, node);
+    }
     return node;
   }
 
@@ -126,14 +128,14 @@ class Conversion {
   }
 
   // An alias shares the node of its anchor; what walks the tree still pays for each visit, so the visits are bounded.
-  #resolve(target: unknown, name: string, offset: number, depth: number): Node {
+  #resolve(name: string, offset: number, depth: number): Node {
     const anchor = quoteable(name);
-    if (target === undefined) {
-      return this.#build.refuse(offset, `nothing is anchored as \`${anchor}\``, fixes['BAD_ALIAS']);
-    }
-    const node = this.#done.get(target);
-    if (node === undefined || this.#open.has(target)) {
+    if (this.#open.has(name)) {
       return this.#build.refuse(offset, `the alias \`${anchor}\` stands inside what it names`, 'write the value out');
+    }
+    const node = this.#anchored.get(name);
+    if (node === undefined) {
+      return this.#build.refuse(offset, `nothing is anchored as \`${anchor}\``, fixes['BAD_ALIAS']);
     }
     const size = this.#sizes.get(node) ?? 1;
     this.#aliased += size;

@@ -2,7 +2,9 @@ import { defaultLimits } from './limits.ts';
 import type { Limits } from './limits.ts';
 import type { Node } from './node.ts';
 import type { Fault } from './place.ts';
+import { Unsure } from './cursor.ts';
 import { readGeneral } from './read-general.ts';
+import { readQuick } from './read-quick.ts';
 import { Source } from './source.ts';
 import { TreeBuilder, Unreadable } from './tree-builder.ts';
 
@@ -69,5 +71,79 @@ function refuseControlCharacters(build: TreeBuilder): void {
 }
 
 function readDocuments(build: TreeBuilder): Node[] {
-  return readGeneral(build, build.source.text, 0);
+  const { text } = build.source;
+  // Directives, document ends and inner byte order marks change how the rest is read: not for the quick reader.
+  if (/(?:^|\n)(?:%|\.\.\.)|\ufeff/.test(text)) {
+    new GeneralBudget(build).spend(text.length, 0);
+    return readGeneral(build, text, 0);
+  }
+  const budget = new GeneralBudget(build);
+  const nodes: Node[] = [];
+  for (const part of splitDocuments(text)) nodes.push(...readPart(build, part, budget));
+  return nodes;
+}
+
+interface Part {
+  readonly start: number;
+  /** Past the `---` that begins it. */
+  readonly body: number;
+  readonly end: number;
+}
+
+/** `---` in the first column begins a document wherever it stands (YAML 1.2.2 §9.1.2), even within quotes. */
+function* splitDocuments(text: string): Generator<Part> {
+  let start = 0;
+  let body = isMarker(text, 0) ? 3 : 0;
+  for (let at = text.indexOf('\n---'); at !== -1; at = text.indexOf('\n---', at + 1)) {
+    if (!isMarker(text, at + 1)) continue;
+    yield { start, body, end: at + 1 };
+    start = at + 1;
+    body = at + 4;
+  }
+  yield { start, body, end: text.length };
+}
+
+function isMarker(text: string, at: number): boolean {
+  return text.startsWith('---', at) && (at + 3 === text.length || ' \t\n'.includes(text.charAt(at + 3)));
+}
+
+function readPart(build: TreeBuilder, { start, body, end }: Part, budget: GeneralBudget): readonly Node[] {
+  const [nodes, faults] = [build.nodes, build.faults.length];
+  try {
+    const node = readQuick(build, skipMarkerLine(build, body, end), end);
+    return node === undefined ? [] : [node];
+  } catch (error) {
+    if (!(error instanceof Unsure)) throw error;
+    build.forget(nodes, faults);
+    budget.spend(end - start, error.offset);
+    return readGeneral(build, build.source.text.slice(start, end), start);
+  }
+}
+
+/** Past the rest of the line of `---`, on which a document may begin: then it is not for the quick reader. */
+function skipMarkerLine(build: TreeBuilder, body: number, end: number): number {
+  const { text } = build.source;
+  if (body === 0 || text.charAt(body - 1) !== '-') return body;
+  const found = text.indexOf('\n', body);
+  const lineEnd = found === -1 || found > end ? end : found;
+  if (!/^[ ]*(?: #.*)?$/.test(text.slice(body, lineEnd))) throw new Unsure(body);
+  return Math.min(lineEnd + 1, end);
+}
+
+class GeneralBudget {
+  readonly #build: TreeBuilder;
+  #spent = 0;
+
+  constructor(build: TreeBuilder) {
+    this.#build = build;
+  }
+
+  /** `offset`: what the quick reader would not read. */
+  spend(bytes: number, offset: number): void {
+    this.#spent += bytes;
+    const most = this.#build.limits.generalBytes;
+    if (this.#spent <= most) return;
+    const reason = `is neither a simple map, list or one-line value nor in a document small enough for all of YAML (${most} bytes)`;
+    this.#build.refuse(offset, reason, 'mend it, write it more simply, or split the file');
+  }
 }

@@ -50,13 +50,14 @@ export class TreeBuilder {
     this.refuse(offset, `maps and lists are nested more than ${this.limits.depth} deep`, 'make the document flatter');
   }
 
-  /** Counts readings rather than documents: a text that is read twice may not cost twice. */
   get nodes(): number {
     return this.#nodes;
   }
 
-  forget(nodes: number): void {
+  /** Back to an earlier state: what was read since is read again, by another reader. */
+  forget(nodes: number, faults: number): void {
     this.#nodes = nodes;
+    this.faults.length = faults;
   }
 
   #count(offset: number): void {
