@@ -8,7 +8,7 @@ import type { CheckResponse } from '#proto/gen/istio/mixer/v1/mixer.ts';
 import { callUnary } from '#runtime/grpc/call-unary.ts';
 import { grpcClient } from '#runtime/grpc/client.ts';
 import { attributeHelp, parseAttributes } from './attribute-flags.ts';
-import { clientFlags, serverToCall } from './client-identity.ts';
+import { clientFlags, explainUnreachable, serverToCall } from './client-identity.ts';
 import { declareVerb } from './verb.ts';
 
 export const verb = declareVerb({
@@ -27,12 +27,8 @@ export const verb = declareVerb({
     const { address, security } = serverToCall(flags, 'authz', cwd);
     const client = grpcClient(MixerClient, address, security);
     try {
-      const response = await callUnary(client.check.bind(client), {
-        attributes,
-        globalWordCount: globalWords.length,
-        deduplicationId: randomUUID(),
-        quotas,
-      });
+      const request = { attributes, globalWordCount: globalWords.length, deduplicationId: randomUUID(), quotas };
+      const response = await callUnary(client.check.bind(client), request).catch(explainUnreachable(flags.server));
       const answer = readAnswer(response, quotas);
       output.result(answer, describe(answer));
       return answer.allowed ? 0 : 1;
@@ -106,7 +102,7 @@ function readAnswer(response: CheckResponse, asked: Asked): CheckAnswer {
 
 function describe(answer: CheckAnswer): string {
   const { effect, code, policy, rule, revision, decision, referenced, quotas } = answer;
-  const by = policy === undefined ? '' : ` by ${policy}${rule === undefined ? '' : ` rule ${rule}`}`;
+  const by = policy === undefined || policy === 'none' ? '' : `, ${policy}${rule === undefined ? '' : ` rule ${rule}`}`;
   const lines = [
     `${effect === 'allow' ? 'allowed' : `denied (status ${code})`}${by}: ${answer.reason}`,
     ...(decision === undefined ? [] : [`decision ${decision}, revision ${String(revision)}`]),

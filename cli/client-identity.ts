@@ -68,6 +68,18 @@ export function serverToCall(given: Given, service: string, cwd: string): Server
   return { address, security: { kind: 'tls', identity, expect } };
 }
 
+/** For the `catch` of a call: a server that cannot be reached is the commonest mistake, so say what to try. */
+export function explainUnreachable(server: string): (error: unknown) => never {
+  return (error) => {
+    if (!(error instanceof GarrisonError) || error.code !== 'UNAVAILABLE') throw error;
+    throw new GarrisonError('UNAVAILABLE', error.message.replace(/\s*Resolution note:\s*$/, ''), {
+      place: `--server ${server}`,
+      remedy: 'start the service with `garrison up`, or name the address that its `ready` line tells',
+      cause: error,
+    });
+  };
+}
+
 function read(file: string, cwd: string): string {
   try {
     return readFileSync(path.resolve(cwd, file), 'utf8');

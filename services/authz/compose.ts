@@ -52,6 +52,12 @@ export async function composeAuthz(settings: AuthzSettings, surroundings: AuthzS
   counts.exposeOn(metrics, revisions);
   const admin = new AdminServer({ logger, metrics })
     .page('/revision', () => describeRevision(revisions))
+    .page('/status', () => ({
+      service: 'authz',
+      identity: { spiffeId: identity.current().spiffeId.toString(), expiresAt: identity.current().expiresAt },
+      revision: revisions.current?.number ?? null,
+      refused: revisions.refusal !== undefined,
+    }))
     .page('/config', () => settings.shown);
 
   const stop = new AbortController();
