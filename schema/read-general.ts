@@ -48,7 +48,7 @@ function parse(build: TreeBuilder, text: string, start: number): Document.Parsed
 
 /** The library's message in our grammar: one line, lower case, no stop. */
 function tidy(message: string): string {
-  const line = quoteable((message.split('\n')[0] ?? message).replace(/ at line \d+, column \d+.*$/, ''));
+  const line = quoteable((message.split('\n')[0] ?? message).replace(/ at line \d+, column \d+.*$/, ''), 200);
   const first = line.slice(0, 2);
   const lowered = first === first.toUpperCase() ? line : line.charAt(0).toLowerCase() + line.slice(1);
   return lowered.replace(/[.:]$/, '');
