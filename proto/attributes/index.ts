@@ -16,3 +16,4 @@ export { fromUncompressed, toUncompressed } from './uncompressed.ts';
 export { valueTypes, vocabulary } from './vocabulary.ts';
 export type { ValueType } from './vocabulary.ts';
 export { checkGlobalWordCount } from './word-count.ts';
+export { writeCheckResponse, writeDecision } from './write-response.ts';

@@ -1,8 +1,8 @@
-import { encodeReferences } from '#proto/attributes/index.ts';
+import { encodeReferences, writeDecision } from '#proto/attributes/index.ts';
 import type { Reference } from '#proto/attributes/index.ts';
 import { grpcStatus } from '#proto/errors/index.ts';
 import type { GrpcStatus } from '#proto/errors/index.ts';
-import { Decision } from '#proto/gen/garrison/v1/decision.ts';
+import type { Decision } from '#proto/gen/garrison/v1/decision.ts';
 import type {
   CheckRequest,
   CheckResponse,
@@ -41,7 +41,7 @@ export function answer(request: CheckRequest, { decision, references, validity, 
       status: {
         code: allowed ? grpcStatus.OK : denialStatus(decision.httpStatus),
         message: allowed ? '' : decision.reason,
-        details: [{ typeUrl: decisionType, value: Buffer.from(Decision.encode(decision).finish()) }],
+        details: [{ typeUrl: decisionType, value: writeDecision(decision) }],
       },
       validDuration: { seconds: BigInt(Math.trunc(validity.ms / 1000)), nanos: (validity.ms % 1000) * 1_000_000 },
       validUseCount: validity.uses,

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { readCheckRequest } from '#proto/attributes/index.ts';
+import { readCheckRequest, writeCheckResponse } from '#proto/attributes/index.ts';
 import { GarrisonError } from '#proto/errors/index.ts';
 import { RevisionsService } from '#proto/gen/garrison/v1/revisions.ts';
 import { MixerService } from '#proto/gen/istio/mixer/v1/mixer.ts';
@@ -64,7 +64,7 @@ export async function composeAuthz(settings: AuthzSettings, surroundings: AuthzS
   const following = follow(settings, revisions, admin, logger, stop.signal);
   const server = new GrpcServer({ logger, metrics })
     .unary(
-      { ...MixerService.check, requestDeserialize: readCheckRequest },
+      { ...MixerService.check, requestDeserialize: readCheckRequest, responseSerialize: writeCheckResponse },
       createCheck({
         revisions,
         newId: () => randomUUID(),

@@ -2,7 +2,7 @@
 import { connect as connectHttp2 } from 'node:http2';
 import { loadPolicies } from '#policies/documents/index.ts';
 import { compile, decide } from '#policies/index.ts';
-import { encodeAttributes, readCheckRequest } from '#proto/attributes/index.ts';
+import { encodeAttributes, readCheckRequest, writeCheckResponse } from '#proto/attributes/index.ts';
 import { CheckRequest, MixerService } from '#proto/gen/istio/mixer/v1/mixer.ts';
 import type { CheckResponse } from '#proto/gen/istio/mixer/v1/mixer.ts';
 import { systemClock } from '#runtime/clock.ts';
@@ -53,8 +53,7 @@ const results: Measurement[] = [];
 for (const rules of [10, 1_000]) {
   const revisions = revisionsWith(rules);
   const check = createCheck({ ...options, revisions });
-  const bytesToBytes = (): Uint8Array =>
-    MixerService.check.responseSerialize(check(readCheckRequest(request), { peer }));
+  const bytesToBytes = (): Uint8Array => writeCheckResponse(check(readCheckRequest(request), { peer }));
   const loaded = loadPolicies([{ name: 'bench.yaml', text: documents(rules) }]);
   if (!loaded.ok) throw new Error('the documents are sound');
   const program = compile(loaded.set, 1);
@@ -70,7 +69,7 @@ publish('check', results, { requestBytes: request.length });
 /** Calls per second and latency with so many in flight, client and server in this one process. */
 async function overHttp2(revisions: Revisions, inFlight: number): Promise<Measurement> {
   const check = createCheck({ ...options, revisions });
-  const method = { ...MixerService.check, requestDeserialize: readCheckRequest };
+  const method = { ...MixerService.check, requestDeserialize: readCheckRequest, responseSerialize: writeCheckResponse };
   await using server = new GrpcServer({ logger: silentLogger }).unary<CheckRequest, CheckResponse>(method, check);
   const address = await server.listen({ host: '127.0.0.1', port: 0 }, { kind: 'plaintext' });
   const session = connectHttp2(`http://127.0.0.1:${'port' in address ? address.port : 0}`);

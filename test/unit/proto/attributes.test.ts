@@ -38,6 +38,8 @@ test('the room exports this and nothing else', () => {
     'toUncompressed',
     'valueTypes',
     'vocabulary',
+    'writeCheckResponse',
+    'writeDecision',
   ]);
 });
 
