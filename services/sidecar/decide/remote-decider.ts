@@ -1,0 +1,87 @@
+import { encodeAttributes } from '#proto/attributes/index.ts';
+import { grpcStatus } from '#proto/errors/index.ts';
+import { Decision as DecisionDetail } from '#proto/gen/garrison/v1/decision.ts';
+import {
+  type CheckRequest,
+  type CheckResponse,
+  HeaderOperation_Operation as Operation,
+  type HeaderOperation,
+} from '#proto/gen/istio/mixer/v1/mixer.ts';
+import type { Decision, HeaderChange } from './decider.ts';
+import type { FallibleDecider } from './fail-policy.ts';
+
+/** One call of Mixer.Check; rejects when there is no answer. */
+export type CheckCall = (request: CheckRequest, signal: AbortSignal) => Promise<CheckResponse>;
+
+const detailType = /(^|\/)garrison\.v1\.Decision$/;
+
+/** Asks the authorization service about every request. */
+export function remoteDecider(check: CheckCall, newId: () => string): FallibleDecider {
+  return {
+    ask: async (bag, signal) => {
+      const attributes = encodeAttributes(bag);
+      const response = await check(
+        { attributes, globalWordCount: 0, deduplicationId: newId(), quotas: new Map() },
+        signal,
+      );
+      return readAnswer(response);
+    },
+  };
+}
+
+/** An answer allows only where everything in it does; one that cannot be read allows nothing. */
+export function readAnswer(response: CheckResponse): Decision {
+  const { precondition } = response;
+  const any = precondition?.status?.details.find(({ typeUrl }) => detailType.test(typeUrl));
+  if (precondition === undefined || any === undefined) throw new Error('its answer carries no decision');
+  const detail = DecisionDetail.decode(any.value);
+  const code = precondition.status?.code ?? grpcStatus.OK;
+  const allowed = code === grpcStatus.OK && detail.effect === 'allow';
+  const directive = precondition.routeDirective;
+  const direct = directive?.directResponseCode ?? 0;
+  return {
+    id: detail.id,
+    effect: allowed ? 'allow' : 'deny',
+    status: allowed ? 200 : denialStatus(detail.httpStatus),
+    code: allowed || code !== grpcStatus.OK ? code : grpcStatus.PERMISSION_DENIED,
+    policy: detail.policy,
+    rule: detail.rule,
+    revision: detail.revision,
+    reason: detail.reason,
+    failOpen: false,
+    requestChanges: changesOf(directive?.requestHeaderOperations ?? []),
+    responseChanges: changesOf(directive?.responseHeaderOperations ?? []),
+    direct: direct === 0 ? undefined : { status: direct, body: directive?.directResponseBody ?? '' },
+  };
+}
+
+/** A refusal is never answered with a success, whatever number stands in it. */
+function denialStatus(status: number): number {
+  return status >= 400 && status <= 599 ? status : 403;
+}
+
+function changesOf(operations: readonly HeaderOperation[]): HeaderChange[] {
+  return operations.map(({ operation, name, value }) => {
+    // RFC 9110 §5: what is no header line would become two of them.
+    // eslint-disable-next-line no-control-regex -- finding control characters is what it is for
+    if (!/^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/.test(name) || /[\x00-\x08\x0a-\x1f\x7f]/.test(value)) {
+      throw new Error('its answer changes a header to something that is none');
+    }
+    return { operation: operationName(operation), name, value };
+  });
+}
+
+function operationName(operation: HeaderOperation['operation']): HeaderChange['operation'] {
+  switch (operation) {
+    case Operation.REPLACE:
+      return 'replace';
+    case Operation.APPEND:
+      return 'append';
+    case Operation.REMOVE:
+      return 'remove';
+    case Operation.UNRECOGNIZED:
+      throw new Error('its answer changes a header in a way that is not known');
+    default:
+      return operation satisfies never;
+  }
+}

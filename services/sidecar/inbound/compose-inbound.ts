@@ -1,0 +1,93 @@
+import { type Address, isUnix } from '#runtime/address.ts';
+import type { Socket } from 'node:net';
+import { connectPlain } from '../connect.ts';
+import type { Decider } from '../decide/decider.ts';
+import { H2Client } from '../http/h2-client.ts';
+import { H2Server } from '../http/h2-server.ts';
+import { NodeHttpClient } from '../http/node-client.ts';
+import { NodeHttpServer } from '../http/node-server.ts';
+import type { ActiveRevision } from '../revision/active-revision.ts';
+import type { SidecarParts } from '../sidecar-parts.ts';
+import { InboundListener, type Protocol } from './listener.ts';
+import { reportBroken, reportRefused } from './report-refused.ts';
+import { serveInbound } from './serve-request.ts';
+import { serveTcp } from './serve-tcp.ts';
+
+export interface InboundSettings {
+  readonly listen: Address;
+  readonly app: Address;
+  readonly protocol: Protocol;
+}
+
+export interface InboundParts extends SidecarParts {
+  readonly decider: Decider;
+  readonly revision: () => ActiveRevision | undefined;
+  readonly revealReasons: boolean;
+}
+
+export interface Inbound {
+  readonly address: Address;
+  drain(deadline: AbortSignal): Promise<void>;
+}
+
+/** A connection to the application that stays idle longer than this is not used again: applications close theirs early. */
+const appKeepAliveMs = 3_000;
+
+/** One inbound port and everything behind it, serving when this resolves. */
+export async function composeInbound(settings: InboundSettings, index: number, parts: InboundParts): Promise<Inbound> {
+  const { limits, revision } = parts;
+  const port = isUnix(settings.app) ? portOf(settings.listen) : settings.app.port;
+  const open = (): Promise<Awaited<ReturnType<typeof connectPlain>>> => connectPlain(settings.app, limits.connectMs);
+  const http1 = new NodeHttpClient({
+    open,
+    idleMs: limits.idleMs,
+    keepAliveMs: appKeepAliveMs,
+    maxHeaderBytes: limits.headerBytes,
+  });
+  const http2 = new H2Client({ open, idleMs: limits.idleMs });
+  const handle = serveInbound({
+    ...parts,
+    port,
+    application: (version) => (version === '2' ? http2 : http1),
+    serviceOf: (host) => revision()?.ownService(host),
+  });
+  const refusals = { ...parts, port };
+  const servers = {
+    http1: new NodeHttpServer({ limits, handle, onBroken: (...broken) => reportBroken(refusals, ...broken) }),
+    h2: new H2Server({ limits, handle, onBroken: (...broken) => reportBroken(refusals, ...broken) }),
+  };
+  const streams = new Map<Socket, Promise<void>>();
+  const listener = new InboundListener({
+    protocol: settings.protocol,
+    mode: () => revision()?.modeFor(port),
+    identity: parts.identity,
+    limits,
+    onRefused: (refused) => reportRefused(refusals, refused),
+    onConnection: (socket, connection, wire) => {
+      if (wire !== 'tcp') {
+        servers[wire].accept(socket, connection);
+        return;
+      }
+      const stream = serveTcp({ ...parts, port, open }, socket, connection);
+      streams.set(
+        socket,
+        stream.finally(() => streams.delete(socket)),
+      );
+    },
+  });
+  const address = await listener.listen(settings.listen, `inbound[${index}].listen`);
+  return {
+    address,
+    drain: async (deadline) => {
+      listener[Symbol.dispose]();
+      deadline.addEventListener('abort', () => streams.forEach((_stream, socket) => socket.destroy()), { once: true });
+      await Promise.all([servers.http1.drain(deadline), servers.h2.drain(deadline), ...streams.values()]);
+      http1.retire();
+      http2.retire();
+    },
+  };
+}
+
+function portOf(address: Address): number {
+  return isUnix(address) ? 0 : address.port;
+}

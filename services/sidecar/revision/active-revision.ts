@@ -1,0 +1,15 @@
+import type { FindRoute } from '../outbound/route.ts';
+import type { MtlsMode } from '../inbound/listener.ts';
+
+/** What a sidecar itself needs of the revision in force; the deciding is done elsewhere. */
+export interface ActiveRevision {
+  readonly number: bigint;
+  readonly activated: Date | undefined;
+  /** Documents in it. */
+  readonly documents: number;
+  readonly profile: string;
+  readonly modeFor: (port: number) => MtlsMode;
+  readonly findRoute: FindRoute;
+  /** The service that a Host names, if this workload is one of its endpoints. */
+  readonly ownService: (host: string) => string | undefined;
+}

@@ -1,0 +1,64 @@
+import type { Logger } from '#runtime/logger.ts';
+import type { Metrics } from '#runtime/metrics.ts';
+import type { ResponseFlag } from './upstream-failure.ts';
+
+export type Direction = 'inbound' | 'outbound';
+
+/** What a sidecar tells its operator about itself, in metrics and, where something is wrong, in the log. */
+export class SidecarCounts {
+  readonly #logger: Logger;
+  readonly #decisions;
+  readonly #refused;
+  readonly #undecided;
+  readonly #upstream;
+  readonly #dropped;
+
+  constructor(metrics: Metrics, logger: Logger) {
+    this.#logger = logger;
+    this.#decisions = metrics.counter('garrison_sidecar_requests_total', 'Requests by what was decided', [
+      'direction',
+      'effect',
+    ]);
+    this.#refused = metrics.counter('garrison_sidecar_refused_connections_total', 'Connections not let in', [
+      'transport',
+    ]);
+    this.#undecided = metrics.counter('garrison_sidecar_undecided_total', 'Requests nobody could be asked about', [
+      'effect',
+    ]);
+    this.#upstream = metrics.counter(
+      'garrison_sidecar_upstream_failures_total',
+      'Requests the other end did not answer',
+      ['direction', 'flag'],
+    );
+    this.#dropped = metrics.counter('garrison_sidecar_reports_dropped_total', 'Reports given up', ['reason']);
+  }
+
+  decided(direction: Direction, effect: 'allow' | 'deny'): void {
+    this.#decisions.increment({ direction, effect });
+  }
+
+  refused(transport: string, fields: Readonly<Record<string, unknown>>): void {
+    this.#refused.increment({ transport });
+    this.#logger.warn('connection refused', fields);
+  }
+
+  /** The application itself sent what cannot be read. */
+  unreadable(reason: string): void {
+    this.#logger.warn('request of the application not readable', { reason });
+  }
+
+  undecided(reason: string, passed: boolean): void {
+    this.#undecided.increment({ effect: passed ? 'allow' : 'deny' });
+    this.#logger.error(passed ? 'request passed undecided' : 'request refused undecided', { reason });
+  }
+
+  upstreamFailed(direction: Direction, flag: ResponseFlag, error: unknown): void {
+    this.#upstream.increment({ direction, flag });
+    if (flag !== 'DC') this.#logger.warn('no answer from upstream', { direction, flag, error });
+  }
+
+  dropped(count: number, reason: string): void {
+    this.#dropped.increment({ reason }, count);
+    this.#logger.warn('reports dropped', { count, reason });
+  }
+}
