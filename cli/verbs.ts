@@ -2,6 +2,16 @@ import type { Verb } from './verb.ts';
 
 /** Every verb by its name and the file that declares it. Loaded on demand: `check-id` need not wait for a gRPC library. */
 export const verbs: Readonly<Record<string, () => Promise<{ readonly verb: Verb }>>> = {
+  up: () => import('./up.ts'),
+  ca: () => import('./ca.ts'),
+  authz: () => import('./authz.ts'),
+  telemetry: () => import('./telemetry.ts'),
+  sidecar: () => import('./sidecar.ts'),
+  status: () => import('./status.ts'),
+  'audit query': () => import('./audit/query.ts'),
+  'audit stats': () => import('./audit/stats.ts'),
   check: () => import('./check.ts'),
+  'policy validate': () => import('./policy/validate.ts'),
   demo: () => import('./demo/verb.ts'),
+  report: () => import('./report.ts'),
 };

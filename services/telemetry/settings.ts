@@ -1,4 +1,6 @@
 import type { Address } from '#runtime/address.ts';
+import type { Config } from '#runtime/config/config.ts';
+import { showConfig } from '#runtime/config/show-config.ts';
 
 export interface TelemetrySettings {
   /** mTLS: reports of sidecars. */
@@ -26,4 +28,8 @@ export interface AccessLogSettings {
   readonly file: string;
   readonly maxBytes: number;
   readonly keep: number;
+}
+
+export function telemetrySettings(config: Config): TelemetrySettings {
+  return { ...config.telemetry, shown: showConfig(config) };
 }

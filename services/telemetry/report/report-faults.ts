@@ -1,5 +1,5 @@
 import { GarrisonError } from '#proto/errors/index.ts';
-import type { ErrorCode } from '#proto/errors/index.ts';
+import type { ErrorCode, ErrorDetail } from '#proto/errors/index.ts';
 
 export interface ElementFault {
   readonly index: number;
@@ -8,6 +8,22 @@ export interface ElementFault {
 
 /** Longest part of a status message that explains faults: it travels in a header. */
 const longestExplanation = 1500;
+
+/** Longest list of refused elements in the trailers; a client whose batch is larger reads the counts. */
+const mostListed = 200;
+
+/** A refusal that a program can read too: trailers say how many elements were kept and which were not. */
+class ReportRefusal extends GarrisonError {
+  readonly trailers: Readonly<Record<string, string>>;
+
+  constructor(code: ErrorCode, message: string, detail: ErrorDetail, kept: number, refused: readonly number[]) {
+    super(code, message, detail);
+    this.trailers = {
+      'garrison-report-kept': kept.toString(),
+      'garrison-report-refused': refused.slice(0, mostListed).join(','),
+    };
+  }
+}
 
 /**
  * The one error for a report of which some elements were refused and the others kept.
@@ -19,12 +35,19 @@ export function faultsError(faults: readonly ElementFault[], total: number): Gar
   const code: ErrorCode = faults.every(({ error }) => error.code === 'PERMISSION_DENIED')
     ? 'PERMISSION_DENIED'
     : 'INVALID_ARGUMENT';
-  const explained = explain(faults);
-  return new GarrisonError(code, `refused ${faults.length} of ${total} elements, kept ${kept}: ${explained}`, {
+  const message = `refused ${faults.length} of ${total} elements, kept ${kept}: ${explain(faults)}`;
+  const detail = {
     place: 'ReportRequest.attributes',
     remedy: kept === 0 ? 'mend what sends them' : 'mend what sends them, and do not send the kept ones again',
     cause: faults[0]?.error,
-  });
+  };
+  return new ReportRefusal(
+    code,
+    message,
+    detail,
+    kept,
+    faults.map(({ index }) => index),
+  );
 }
 
 function explain(faults: readonly ElementFault[]): string {
