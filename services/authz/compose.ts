@@ -79,10 +79,11 @@ export async function composeAuthz(settings: AuthzSettings, surroundings: AuthzS
 
   const dispose = async (): Promise<void> => {
     stop.abort();
-    await Promise.all([server[Symbol.asyncDispose](), following]);
+    await Promise.all([server[Symbol.asyncDispose](), following.ended]);
     await admin[Symbol.asyncDispose]();
   };
   try {
+    await following.first;
     const listening = admin.readiness.pending('listen');
     const addresses = {
       authzAdmin: await admin.listen(settings.admin, { setting: 'authz.admin' }),
@@ -102,24 +103,28 @@ export async function composeAuthz(settings: AuthzSettings, surroundings: AuthzS
   }
 }
 
-async function follow(
+interface Following {
+  /** Resolves when the documents that are there at the start are in force or refused. */
+  readonly first: Promise<void>;
+  readonly ended: Promise<void>;
+}
+
+function follow(
   { policies, policiesNamed }: AuthzSettings,
   revisions: Revisions,
   admin: AdminServer,
   logger: Logger,
   signal: AbortSignal,
-): Promise<void> {
-  let ready: (() => void) | undefined = admin.readiness.pending('policies');
+): Following {
+  const ready = admin.readiness.pending('policies');
+  const first = Promise.withResolvers<undefined>();
   const onApplied = (): void => {
-    if (revisions.current === undefined) return;
-    ready?.();
-    ready = undefined;
+    if (revisions.current !== undefined) ready();
+    first.resolve(undefined);
   };
-  await followFiles(watchFiles(policies, signal), revisions, {
-    logger,
-    mayBeAbsent: policiesNamed ? [] : policies.map(displayName),
-    onApplied,
-  });
+  const mayBeAbsent = policiesNamed ? [] : policies.map(displayName);
+  const ended = followFiles(watchFiles(policies, signal), revisions, { logger, mayBeAbsent, onApplied });
+  return { first: Promise.race([first.promise, ended]), ended };
 }
 
 function refuseOpenPlaintext(local: Address | undefined): void {

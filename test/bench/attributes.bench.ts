@@ -1,6 +1,5 @@
 // node test/bench/attributes.bench.ts [--baseline FILE]
-import type {
-  MapBag} from '#proto/attributes/index.ts';
+import type { MapBag } from '#proto/attributes/index.ts';
 import {
   decodeAttributes,
   decodeReport,
