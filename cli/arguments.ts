@@ -9,6 +9,20 @@ export const commonFlags = {
   help: { kind: 'boolean', describe: 'this text' },
 } as const satisfies Flags;
 
+const commonForms = ['text', 'json'] as const;
+
+/** The flags of a verb as they are read and shown: its own, and the common ones in its forms. */
+export function flagsOf(verb: Verb): Flags {
+  if (verb.forms === undefined) return { ...verb.flags, ...commonFlags };
+  const describe = `how results are written; ${formOf(verb, undefined)} is the default`;
+  const output = { ...commonFlags.output, value: verb.forms.join('|'), describe };
+  return { ...verb.flags, ...commonFlags, output };
+}
+
+export function formOf(verb: Verb, asked: string | undefined): string {
+  return asked ?? verb.forms?.[0] ?? commonForms[0];
+}
+
 export interface ReadArguments {
   readonly flags: Record<string, string | boolean | readonly string[] | undefined>;
   readonly positionals: readonly string[];
@@ -20,7 +34,7 @@ export function wantsJson(args: readonly string[]): boolean {
 }
 
 export function readArguments(verb: Verb, args: readonly string[]): ReadArguments {
-  const known: Flags = { ...verb.flags, ...commonFlags };
+  const known = flagsOf(verb);
   const options = Object.fromEntries(
     Object.entries(known).map(([name, flag]) => [
       name,
@@ -60,8 +74,10 @@ function complete(
     if (flag.required === true) throw usage(verb, `\`--${name}\` is missing`);
     flags[name] = flag.kind === 'boolean' ? false : flag.kind === 'strings' ? [] : undefined;
   }
-  if (!['text', 'json', undefined].includes(flags['output'] as string | undefined)) {
-    throw usage(verb, `\`--output ${String(flags['output'])}\` is neither \`text\` nor \`json\``);
+  const [forms, asked] = [verb.forms ?? commonForms, flags['output']];
+  if (typeof asked === 'string' && !forms.some((form) => form === asked)) {
+    const list = forms.map((form) => `\`${form}\``).join(', ');
+    throw usage(verb, `\`--output ${asked}\` is none of ${list}`);
   }
   const [surplus] = positionals;
   if (surplus !== undefined && verb.positionals === undefined)

@@ -1,8 +1,8 @@
-import { commonFlags } from './arguments.ts';
+import { flagsOf } from './arguments.ts';
 import type { Flags, Verb } from './verb.ts';
 
 export function helpOf(verb: Verb): string {
-  const flags: Flags = { ...verb.flags, ...commonFlags };
+  const flags = flagsOf(verb);
   const usage = [
     'garrison',
     verb.name,

@@ -1,5 +1,5 @@
 import { GarrisonError } from '#proto/errors/index.ts';
-import { readArguments, wantsJson } from './arguments.ts';
+import { formOf, readArguments, wantsJson } from './arguments.ts';
 import { helpOf, helpOfAll } from './help.ts';
 import { nearest } from '#schema/index.ts';
 import { type Streams, createOutput, printError } from './output.ts';
@@ -36,7 +36,8 @@ export async function run(args: readonly string[], world: World): Promise<ExitCo
       return 0;
     }
     const { env, cwd, stdin, clock } = world;
-    const given = { flags: flags as Invocation['flags'], positionals, output, env, cwd, stdin, clock };
+    const form = formOf(found.verb, flags['output'] as string | undefined);
+    const given = { flags: flags as Invocation['flags'], positionals, output, form, env, cwd, stdin, clock };
     // A getter, because to ask for the signal is to take over from the system what Ctrl-C does.
     return await found.verb.run({
       ...given,

@@ -28,6 +28,8 @@ export interface Invocation<F extends Flags = Flags> {
   readonly flags: { readonly [K in keyof F]: FlagValue<F[K]> };
   readonly positionals: readonly string[];
   readonly output: Output;
+  /** Which form of output was asked for, of those the verb has. */
+  readonly form: string;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly cwd: string;
   readonly stdin: AsyncIterable<Uint8Array>;
@@ -46,6 +48,8 @@ export interface VerbDeclaration<F extends Flags> {
   /** How many positional arguments are needed at least; 0 when absent. */
   readonly minPositionals?: number;
   readonly flags: F;
+  /** Forms of output where they are more than `text` and `json`; the first is the default. `json` is always one. */
+  readonly forms?: readonly string[];
   /** One line that works when pasted. */
   readonly example: string;
   run(invocation: Invocation<F>): Promise<ExitCode>;

@@ -24,6 +24,8 @@ export class DocumentReader {
       this.#fault(node, path, 'is not a document', 'a document has `apiVersion`, `kind`, `metadata` and `spec`');
     } else if (textOf(node, 'apiVersion') === 'v1' && textOf(node, 'kind') === 'List') {
       this.#readList(node, path);
+    } else if (node.get('suite') !== undefined && node.get('kind') === undefined) {
+      this.#fault(node, path, 'is a suite of cases, not a document', 'run it with `garrison policy test`');
     } else {
       const known = this.#kindOf(node, path);
       if (known === undefined) return;
