@@ -6,6 +6,12 @@ import { run } from './run.ts';
 
 const { version } = JSON.parse(readFileSync(packageFile(), 'utf8')) as { version: string };
 
+// Whoever reads our output may stop reading: `garrison audit query | head`.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+  process.exit(0);
+});
+
 const code = await run(process.argv.slice(2), {
   env: process.env,
   cwd: process.cwd(),
@@ -19,6 +25,15 @@ const code = await run(process.argv.slice(2), {
   version,
 });
 process.exitCode = code;
+endWhenWritten();
+
+/** Something that was to close and did not must not hold the process; what is not yet written out may. */
+function endWhenWritten(): void {
+  setTimeout(() => {
+    if (process.stdout.writableLength > 0) endWhenWritten();
+    else process.exit(code);
+  }, 2000).unref();
+}
 
 /** Two levels up from dist/cli/, one from cli/: dist/ has a manifest of its own, without a version. */
 function packageFile(): URL {

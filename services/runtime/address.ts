@@ -70,3 +70,10 @@ export function isLoopback(address: Address): boolean {
   const family = isIP(address.host);
   return family !== 0 && loopback.check(address.host, family === 6 ? 'ipv6' : 'ipv4');
 }
+
+/** How a process of this host reaches what listens there: every address of the host means, for it, loopback. */
+export function dialable(address: Address): Address {
+  if (isUnix(address)) return address;
+  if (address.host === '0.0.0.0') return { ...address, host: '127.0.0.1' };
+  return address.host === '::' ? { ...address, host: '::1' } : address;
+}

@@ -72,6 +72,8 @@ export class Metrics {
   }
 
   async exposition(): Promise<string> {
-    return (await Array.fromAsync(this.stream())).join('');
+    let text = '';
+    for await (const part of this.stream()) text += part;
+    return text;
   }
 }

@@ -72,7 +72,7 @@ describe('garrison.yaml', () => {
   // The bare minimum is right; then one thing is broken.
   test.each([
     ['trustDomian: x', 'unknown key `trustDomian`', 'did you mean `trustDomain`?', '1:1'],
-    ['ca:\n  listne: 127.0.0.1:0', 'ca: unknown key `listne`', 'did you mean `listen`?', '2:3'],
+    ['ca:\n  listne: 127.0.0.1:0', 'unknown key `listne`', 'did you mean `listen`?', '2:3'],
     ['trustDomain: Cluster.Local', 'trustDomain: trust domain `Cluster.Local` has capital letters', undefined, '1:14'],
     ['profile: lax', 'profile: must be one of `strict`, `istio`, not `lax`', undefined, '1:10'],
     ['trustedHops: -1', 'trustedHops: `-1` is not between 0 and 100', undefined, '1:14'],
