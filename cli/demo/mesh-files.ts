@@ -80,6 +80,7 @@ telemetry: ${mesh.telemetry}
 inbound: ${app === 'ingress' ? '[]' : inbound}
 outbound: { listen: 127.0.0.1:${ports.outbound} }
 admin: 127.0.0.1:${ports.admin}
+drain: 2s
 `,
   );
   return path;

@@ -8,13 +8,13 @@ import {
   strangerIsRefused,
 } from './scenes/denied-calls.ts';
 import { brokenFileIsRefused, editTakesEffect } from './scenes/policy-changes.ts';
-import { rotatesUnderLoad, serialsNow } from './scenes/rotation.ts';
+import { rotatesUnderLoad, certificatesNow } from './scenes/rotation.ts';
 import { whoCalledWhom } from './scenes/who-called-whom.ts';
 import type { Stage } from './stage.ts';
 
 /** The story, in the order it is told. */
 export async function tellStory(stage: Stage, narrator: Narrator): Promise<void> {
-  const serials = await serialsNow(stage);
+  const certificates = await certificatesNow(stage);
   const load = new BackgroundLoad(stage.ingressPort);
   try {
     await narrator.step('The page loads through the ingress', (page) => pageLoads(stage, page));
@@ -31,7 +31,7 @@ export async function tellStory(stage: Stage, narrator: Narrator): Promise<void>
       brokenFileIsRefused(stage, page),
     );
     await narrator.step('Certificates rotate under load without one failed request', (page) =>
-      rotatesUnderLoad(stage, page, load, serials),
+      rotatesUnderLoad(stage, page, load, certificates),
     );
     await narrator.step('The audit knows who called whom', (page) => whoCalledWhom(stage, page));
   } finally {

@@ -1,20 +1,27 @@
 import { connect } from 'node:tls';
 import { once } from 'node:events';
+import { ask } from '../ask.ts';
 import { awaitUntil } from '../await-until.ts';
 import type { BackgroundLoad } from '../background-load.ts';
 import type { Page } from '../narrator.ts';
 import type { Stage } from '../stage.ts';
+import type { DemoWorkload } from '../workloads.ts';
 
-/** Serial number of the certificate that each sidecar shows on its inbound port, by workload name. */
-export type Serials = ReadonlyMap<string, string>;
+/** What tells each sidecar's certificate from the one before, by workload name: the serial number it shows. */
+export type Certificates = ReadonlyMap<string, string>;
 
-export async function rotatesUnderLoad(stage: Stage, page: Page, load: BackgroundLoad, first: Serials): Promise<void> {
+export async function rotatesUnderLoad(
+  stage: Stage,
+  page: Page,
+  load: BackgroundLoad,
+  first: Certificates,
+): Promise<void> {
   page.request(
     'the page has been loaded over and over since the start; wait until every sidecar shows a new certificate',
   );
   const rotated = await awaitUntil(
     async () => {
-      const now = await serialsNow(stage);
+      const now = await certificatesNow(stage);
       return [...first].every(([name, serial]) => now.get(name) !== serial) ? now : undefined;
     },
     { withinMs: 40_000, everyMs: 250, elapsedMs: stage.elapsedMs },
@@ -31,11 +38,17 @@ export async function rotatesUnderLoad(stage: Stage, page: Page, load: Backgroun
   page.check(load.failures.length === 0, `pages failed: ${[...new Set(load.failures)].join('; ')}`);
 }
 
-export async function serialsNow(stage: Stage): Promise<Serials> {
-  const servers = stage.workloads.filter(({ app }) => app !== 'ingress');
+export async function certificatesNow(stage: Stage): Promise<Certificates> {
   return new Map(
-    await Promise.all(servers.map(async ({ name, ports }) => [name, await serialAt(ports.inbound)] as const)),
+    await Promise.all(stage.workloads.map(async (each) => [each.name, await certificateOf(each)] as const)),
   );
+}
+
+async function certificateOf({ app, ports }: DemoWorkload): Promise<string> {
+  if (app !== 'ingress') return await serialAt(ports.inbound);
+  // It shows its certificate to servers only; its admin port says until when it is good.
+  const answer = await ask({ port: ports.admin, path: '/identity' });
+  return answer.kind === 'answer' ? (JSON.parse(answer.body) as { expiresAt: string }).expiresAt : answer.reason;
 }
 
 async function serialAt(port: number): Promise<string> {
