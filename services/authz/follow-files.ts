@@ -1,8 +1,9 @@
+import { isUtf8 } from 'node:buffer';
 import type { GarrisonError } from '#proto/errors/index.ts';
 import { describeFault } from '#schema/index.ts';
 import type { Fault } from '#schema/index.ts';
 import type { Logger } from '#runtime/logger.ts';
-import type { Snapshot } from '#runtime/read-files.ts';
+import type { FileText, Snapshot } from '#runtime/read-files.ts';
 import type { Revisions } from './revisions.ts';
 
 export interface FollowOptions {
@@ -33,10 +34,11 @@ export async function followFiles(
 }
 
 function applySnapshot({ files, faults }: Snapshot, revisions: Revisions, logger: Logger): void {
-  // With a path that cannot be read the documents are not all there: a missing DENY would be a door.
+  const unreadable = [...faults.map(asFault), ...files.filter(({ text }) => !isUtf8(text)).map(notText)];
+  // With a file that cannot be read the documents are not all there: a missing DENY would be a door.
   const outcome =
-    faults.length > 0
-      ? revisions.refuse(faults.map(asFault))
+    unreadable.length > 0
+      ? revisions.refuse(unreadable)
       : revisions.apply(files.map(({ name, text }) => ({ name, text: Buffer.from(text).toString('utf8') })));
   const { current, refusal } = revisions;
   switch (outcome) {
@@ -57,4 +59,9 @@ function applySnapshot({ files, faults }: Snapshot, revisions: Revisions, logger
 function asFault(error: GarrisonError): Fault {
   const place = { file: error.place ?? '', line: 1, column: 1 };
   return { severity: 'error', place, field: '', reason: error.message, fix: error.remedy };
+}
+
+function notText({ name }: FileText): Fault {
+  const place = { file: name, line: 1, column: 1 };
+  return { severity: 'error', place, field: '', reason: 'the file is not UTF-8', fix: 'save it as UTF-8' };
 }

@@ -106,9 +106,9 @@ export class Revisions {
   }
 
   #make(files: readonly PolicyFile[], number: number, activated: Date): Revision | Fault[] {
-    const loaded = loadPolicies(files, this.#mesh);
-    if (!loaded.ok) return [...loaded.faults];
     try {
+      const loaded = loadPolicies(files, this.#mesh);
+      if (!loaded.ok) return [...loaded.faults];
       const program = compile(loaded.set, number);
       return { number, activated, files, set: loaded.set, warnings: loaded.warnings, program };
     } catch (error) {
@@ -117,10 +117,10 @@ export class Revisions {
   }
 }
 
-/** Documents that validate and then do not compile are a fault of ours, and still no reason to go live without them. */
+/** Documents that cannot be read or compiled for a fault of ours are still no reason to go live without them, or to end. */
 function asFault(error: unknown, files: readonly PolicyFile[]): Fault {
   const place = { file: files[0]?.name ?? '', line: 1, column: 1 };
-  const reason = `the documents do not compile: ${asGarrisonError(error).describe()}`;
+  const reason = `the documents cannot be put in force: ${asGarrisonError(error).describe()}`;
   return { severity: 'error', place, field: '', reason, fix: undefined };
 }
 

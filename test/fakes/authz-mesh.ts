@@ -74,7 +74,7 @@ export class AuthzMesh implements AsyncDisposable {
   }
 
   /** Replaces a file at once, as editors and volumes do; undefined removes it. */
-  write(name: string, text: string | undefined): void {
+  write(name: string, text: string | Uint8Array | undefined): void {
     const file = path.join(this.folder, 'policies', name);
     if (text === undefined) {
       rmSync(file);

@@ -44,6 +44,9 @@ describe('a change of the documents', () => {
     expect(mesh.logged.join('')).toContain('policy change refused');
     expect(await mesh.admin('/readyz')).toMatchObject({ status: 200 });
 
+    mesh.write('b.yaml', Buffer.from('kind: \xff', 'latin1'));
+    await mesh.until(({ refusal }) => JSON.stringify(refusal).includes('not UTF-8'));
+
     mesh.write('b.yaml', undefined);
     await mesh.until(({ refusal }) => refusal === null);
     expect((await mesh.admin('/metrics')).text).toMatch(/^garrison_policy_revision 2$/m);
