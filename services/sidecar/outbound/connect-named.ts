@@ -38,6 +38,8 @@ export async function connectNamed(endpoint: RouteEndpoint, options: NamedConnec
     secureContext: options.context,
     // Judged below: a SPIFFE ID is what is verified, not a host name, and the refusal says whom it met.
     rejectUnauthorized: false,
+    // Else `authorized` would be false for want of a DNS name, although the chain is good.
+    checkServerIdentity: () => undefined,
     ...(isIP(serviceHost) === 0 && !serviceHost.includes('*') ? { servername: serviceHost } : {}),
     ...(alpn === undefined ? {} : { ALPNProtocols: [alpn] }),
   });
