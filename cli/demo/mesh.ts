@@ -1,9 +1,8 @@
 import { join } from 'node:path';
-import { GarrisonError } from '#proto/errors/index.ts';
+import { createTokens } from './join-tokens.ts';
 import { writeSidecarFiles } from './mesh-files.ts';
 import type { MeshFolder } from './mesh-files.ts';
 import type { Processes } from './processes.ts';
-import type { Stage } from './stage.ts';
 import { servicesDomain } from './workloads.ts';
 import type { DemoWorkload } from './workloads.ts';
 
@@ -29,7 +28,6 @@ export interface MeshParts {
   readonly workloads: readonly DemoWorkload[];
   readonly programs: Programs;
   readonly processes: Processes;
-  readonly garrison: Stage['garrison'];
 }
 
 /** Starts the mesh, the applications beside it, and then a sidecar with its own identity for each application. */
@@ -41,10 +39,14 @@ export async function startMesh(parts: MeshParts): Promise<MeshReady> {
     command: [programs.garrison, 'up', '--config', folder.config, '--output', 'json'],
   });
   const { addresses } = JSON.parse(line) as { addresses: MeshReady };
+  const tokens = await createTokens(
+    folder.state,
+    workloads.map(({ name }) => name),
+  );
   await Promise.all([
     ...applications,
     ...workloads.map(async (workload) => {
-      const file = writeSidecarFiles(folder, workload, addresses, await createToken(parts, workload));
+      const file = writeSidecarFiles(folder, workload, addresses, tokens.get(workload.name) ?? '');
       await processes.start({
         name: `sidecar-${workload.name}`,
         command: [programs.garrison, 'sidecar', '--config', file, '--output', 'json'],
@@ -52,13 +54,6 @@ export async function startMesh(parts: MeshParts): Promise<MeshReady> {
     }),
   ]);
   return addresses;
-}
-
-/** What an operator does once per workload. */
-async function createToken(parts: MeshParts, workload: DemoWorkload): Promise<string> {
-  const { code, stdout } = await parts.garrison(['identity', 'token', 'create', workload.name, '--output', 'json']);
-  if (code !== 0) throw new GarrisonError('FAILED_PRECONDITION', `no join token for \`${workload.name}\``);
-  return (JSON.parse(stdout) as { token: string }).token;
 }
 
 async function startApplication(parts: MeshParts, workload: DemoWorkload): Promise<void> {

@@ -49,7 +49,7 @@ export async function runDemo(options: DemoOptions): Promise<boolean> {
   narrator.say('Garrison: Bookinfo with an identity for every workload. Starting …');
   const garrison = (args: readonly string[]): ReturnType<Stage['garrison']> =>
     runGarrison(options.programs.garrison, [...args, '--config', folder.config], options.environment, ended);
-  const mesh = await orEnded(ended, startMesh({ folder, workloads, programs: options.programs, processes, garrison }));
+  const mesh = await orEnded(ended, startMesh({ folder, workloads, programs: options.programs, processes }));
   const stage: Stage = {
     folder,
     workloads,
