@@ -39,8 +39,8 @@ export interface DeskOptions extends Press {
   readonly instance: number;
   readonly ttl: TtlRules;
   readonly backdateSeconds?: number;
-  /** Called after every attempt, for metrics and logs. */
   readonly onIssued?: (leaf: IssuedLeaf, warrant: Warrant) => void;
+  readonly onFailed?: (error: unknown) => void;
 }
 
 /** Issues leaves: whose they are has been decided by whoever calls. */
@@ -52,7 +52,19 @@ export class IssuingDesk {
   }
 
   async issue(request: LeafRequest, warrant: Warrant): Promise<IssuedLeaf> {
-    const { authorities, clock, instance, backdateSeconds = 60, onIssued } = this.#options;
+    const { onIssued, onFailed } = this.#options;
+    try {
+      const issued = await this.#issue(request, warrant);
+      onIssued?.(issued, warrant);
+      return issued;
+    } catch (error) {
+      onFailed?.(error);
+      throw error;
+    }
+  }
+
+  async #issue(request: LeafRequest, warrant: Warrant): Promise<IssuedLeaf> {
+    const { authorities, clock, instance, backdateSeconds = 60 } = this.#options;
     const authority = authorities.active();
     this.#check(request, authority);
     const now = clock.now();
@@ -70,9 +82,7 @@ export class IssuingDesk {
     } as const;
     const leaf = await recordAndSign(this.#options, plan, authority.signer, warrant);
     const chain = [leaf, authority.issuing.der, authority.root.der];
-    const issued = { serial: plan.serial, id: plan.id, ...plan.validity, chain, authority: authority.id };
-    onIssued?.(issued, warrant);
-    return issued;
+    return { serial: plan.serial, id: plan.id, ...plan.validity, chain, authority: authority.id };
   }
 
   #check({ id, publicKey }: LeafRequest, authority: Authority): void {
@@ -88,6 +98,11 @@ export class IssuingDesk {
     }
     const own = [authority.issuing, authority.root].some(({ publicKey: key }) => key.key.equals(publicKey.key));
     if (own) throw new GarrisonError('INVALID_ARGUMENT', 'the certificate request is for a key of the authority');
+  }
+
+  /** What a registration asks for, cut to what this desk gives. */
+  allowed(ttlSeconds: number | undefined): number | undefined {
+    return ttlSeconds === undefined ? undefined : Math.min(ttlSeconds, this.#options.ttl.maxSeconds);
   }
 
   /** Istio's rule: more than the maximum is an error, not a shorter certificate. */

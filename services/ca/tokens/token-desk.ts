@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { isDnsName } from '#ca/issue/dns-name.ts';
 import { formatJoinToken, hashOfSecret, parseJoinToken } from '#ca/join-token.ts';
 import type { SpiffeId } from '#ca/spiffe-id.ts';
@@ -29,6 +29,7 @@ export class TokenDesk {
   readonly #ledger: Ledger;
   readonly #clock: Clock;
   readonly #authorities: Authorities;
+  readonly #listeners = new Set<() => void>();
 
   constructor(ledger: Ledger, clock: Clock, authorities: Authorities) {
     this.#ledger = ledger;
@@ -51,6 +52,21 @@ export class TokenDesk {
     };
     await this.#ledger.addToken(record);
     return { record, text: formatJoinToken(secret, this.#authorities.active().root.der) };
+  }
+
+  /** Told by whoever spent a token. */
+  redeemed(): void {
+    for (const listener of this.#listeners) listener();
+  }
+
+  onRedeemed(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** SHA-256 of the root that new tokens pin, hexadecimal. */
+  rootHash(): string {
+    return createHash('sha256').update(this.#authorities.active().root.der).digest('hex');
   }
 
   /** The token as recorded, if it could be redeemed now. */

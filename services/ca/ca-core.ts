@@ -1,0 +1,110 @@
+import type { AdminServer } from '#runtime/admin-server.ts';
+import type { Clock } from '#runtime/clock.ts';
+import { openDatabase } from '#runtime/database.ts';
+import { GarrisonError } from '#proto/errors/index.ts';
+import type { RenewingIdentity } from '#runtime/identity/renewing-identity.ts';
+import type { Logger } from '#runtime/logger.ts';
+import type { StateFolder } from '#runtime/state-folder.ts';
+import type { Authorities } from './authority/authorities.ts';
+import { openAuthorities } from './authority/open-authorities.ts';
+import type { CaCounts } from './ca-counts.ts';
+import { IssuingDesk } from './issuing/desk.ts';
+import type { Ledger } from './ledger/port.ts';
+import { SqliteLedger } from './ledger/sqlite-ledger.ts';
+import { Registrations } from './registrations/registrations.ts';
+import { ownIdentity } from './serving/own-identity.ts';
+import type { CaSettings } from './settings.ts';
+import { TokenDesk } from './tokens/token-desk.ts';
+import { Changes } from './workload-api/changes.ts';
+import { SvidKeeper } from './workload-api/svid-keeper.ts';
+
+export interface CaSurroundings {
+  readonly state: StateFolder;
+  readonly passphrase: string | undefined;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Between 0 and 1, for the jitter of renewals. */
+  readonly random: () => number;
+}
+
+/** Everything that issues, without anything that listens. */
+export interface CaCore extends AsyncDisposable {
+  readonly ledger: Ledger;
+  readonly authorities: Authorities;
+  readonly registrations: Registrations;
+  readonly desk: IssuingDesk;
+  readonly tokens: TokenDesk;
+  readonly keeper: SvidKeeper;
+  readonly changes: Changes;
+  readonly identity: RenewingIdentity;
+}
+
+export async function openCaCore(
+  settings: CaSettings,
+  around: CaSurroundings,
+  counts: CaCounts,
+  admin: AdminServer,
+): Promise<CaCore> {
+  const { state, clock, logger, random, passphrase } = around;
+  const { trustDomain, instance, ttl, life, serverNames } = settings;
+  await using opening = new AsyncDisposableStack();
+  const ledger = opening.use(new SqliteLedger(openDatabase(state.join('ca', 'ledger.db'), { durable: true })));
+  const unfinished = await ledger.abandon(instance);
+  if (unfinished > 0) logger.warn('the ledger holds intents of unknown outcome', { certificates: unfinished });
+  const press = { ledger, clock };
+  const authorities = await openAuthorities({ ...press, trustDomain, instance, life, state, passphrase, logger });
+  const tokens = new TokenDesk(ledger, clock, authorities);
+  const writable = ledgerReadiness(admin, logger);
+  const desk = new IssuingDesk({
+    ...press,
+    authorities,
+    trustDomain,
+    instance,
+    ttl,
+    onIssued: (leaf, { caller, grant, redeem }) => {
+      writable(undefined);
+      if (redeem !== undefined) tokens.redeemed();
+      counts.issued(caller);
+      logger.info('certificate issued', { id: leaf.id, serial: leaf.serial, caller, grant, expires: leaf.notAfter });
+    },
+    onFailed: (error) => {
+      writable(error);
+      counts.failed(error);
+    },
+  });
+  const changes = new Changes();
+  const registrations = new Registrations();
+  registrations.onChange(() => changes.bump());
+  const keeper = opening.use(new SvidKeeper({ desk, clock, logger, changes, random }));
+  const identity = opening.use(
+    await ownIdentity({ desk, authorities, trustDomain, serverNames, clock, logger, random }),
+  );
+  authorities.onChange(() => changes.bump());
+  const all = opening.move();
+  const dispose = (): Promise<void> => all.disposeAsync();
+  return {
+    ledger,
+    authorities,
+    registrations,
+    desk,
+    tokens,
+    keeper,
+    changes,
+    identity,
+    [Symbol.asyncDispose]: dispose,
+  };
+}
+
+/** While the ledger cannot be written nothing is signed, and `/readyz` says why. */
+function ledgerReadiness(admin: AdminServer, logger: Logger): (error: unknown) => void {
+  let clear: (() => void) | undefined;
+  return (error) => {
+    if (error === undefined) {
+      clear?.();
+      clear = undefined;
+    } else if (error instanceof GarrisonError && error.code === 'UNAVAILABLE') {
+      clear ??= admin.readiness.pending(`ledger: ${error.message}`);
+      logger.error('certificate not issued', { error });
+    }
+  };
+}

@@ -1,0 +1,62 @@
+import { GarrisonError } from '#proto/errors/index.ts';
+import type { Clock } from '#runtime/clock.ts';
+import type { CounterMetric, Metrics } from '#runtime/metrics.ts';
+import type { Authorities } from './authority/authorities.ts';
+import type { Registrations } from './registrations/registrations.ts';
+
+/** The CA's metrics, all in one place. Labels are kinds, never identities. */
+export class CaCounts {
+  readonly #issued: CounterMetric;
+  readonly #failed: CounterMetric;
+  readonly #refusedDocuments: CounterMetric;
+  #streams = 0;
+
+  constructor(metrics: Metrics) {
+    this.#issued = metrics.counter('garrison_ca_certificates_issued_total', 'Certificates issued, by who asked', [
+      'caller',
+    ]);
+    this.#failed = metrics.counter('garrison_ca_certificates_refused_total', 'Requests for certificates not met', [
+      'code',
+    ]);
+    this.#refusedDocuments = metrics.counter(
+      'garrison_ca_documents_refused_total',
+      'Changes of the documents that were refused, so that the registrations stayed as they were',
+    );
+    metrics.observedGauge('garrison_ca_workload_streams', 'Open streams of the Workload API', () => this.#streams);
+  }
+
+  observe(metrics: Metrics, authorities: Authorities, registrations: Registrations, clock: Clock): void {
+    const left = (date: Date): number => Math.floor((date.getTime() - clock.now().getTime()) / 1000);
+    metrics.observedGauge('garrison_ca_root_expiry_seconds', 'Seconds until the signing root expires', () =>
+      left(authorities.active().root.validity.notAfter),
+    );
+    metrics.observedGauge('garrison_ca_issuing_expiry_seconds', 'Seconds until the issuing certificate expires', () =>
+      left(authorities.active().issuing.validity.notAfter),
+    );
+    metrics.observedGauge(
+      'garrison_ca_registrations',
+      'Registrations in force',
+      () => registrations.current?.length ?? 0,
+    );
+  }
+
+  /** `caller` is `token:…`, `svid:…`, `unix:…`: only its kind becomes a label. */
+  issued(caller: string): void {
+    this.#issued.increment({ caller: caller.split(':')[0] ?? caller });
+  }
+
+  failed(error: unknown): void {
+    this.#failed.increment({ code: error instanceof GarrisonError ? error.code : 'INTERNAL' });
+  }
+
+  documentsRefused(): void {
+    this.#refusedDocuments.increment();
+  }
+
+  streamOpened(): () => void {
+    this.#streams += 1;
+    return () => {
+      this.#streams -= 1;
+    };
+  }
+}

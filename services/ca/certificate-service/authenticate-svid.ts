@@ -1,0 +1,43 @@
+import { parseSerial } from '#ca/issue/serial.ts';
+import { GarrisonError } from '#proto/errors/index.ts';
+import type { Ledger, LedgerEntry } from '../ledger/port.ts';
+import { grantOf, type Registrations } from '../registrations/registrations.ts';
+import type { Authenticator } from './claim.ts';
+
+/**
+ * By current SVID over mTLS: renewal. The TLS layer has verified chain and time; here the very certificate must be the one
+ * the ledger knows, not revoked, and the right it stands on must still exist.
+ */
+export function authenticateSvid(ledger: Ledger, registrations: Registrations): Authenticator {
+  return async ({ peer: { spiffeId, certificate } }) => {
+    if (spiffeId === undefined || certificate === undefined) return undefined;
+    const serial = parseSerial(certificate.serialNumber);
+    const entry = serial === undefined ? undefined : await ledger.find(serial);
+    // Bytes against bytes: a serial alone could be another issuer's.
+    if (entry?.certificate === undefined || Buffer.compare(entry.certificate, certificate.raw) !== 0) {
+      throw refusal('the certificate is not one that this authority has issued');
+    }
+    if (entry.revokedAt !== undefined) throw refusal(`the certificate was revoked at ${entry.revokedAt.toISOString()}`);
+    const { dnsNames, ttlSeconds } = renewable(entry, registrations);
+    return { id: spiffeId, dnsNames, ttlSeconds, warrant: { caller: `svid:${entry.serial}`, grant: entry.grant } };
+  };
+}
+
+function renewable(
+  entry: LedgerEntry,
+  registrations: Registrations,
+): { dnsNames: readonly string[]; ttlSeconds: number | undefined } {
+  if (!entry.grant.startsWith('registration:')) return { dnsNames: entry.dnsNames, ttlSeconds: undefined };
+  if (registrations.current === undefined) throw new GarrisonError('UNAVAILABLE', 'the registrations are not read yet');
+  const found = registrations.current.find((one) => grantOf(one) === entry.grant && one.spiffeId === entry.spiffeId);
+  if (found !== undefined) return { dnsNames: found.dnsNames, ttlSeconds: found.x509TtlSeconds };
+  throw new GarrisonError('PERMISSION_DENIED', `\`${entry.spiffeId}\` is registered no more`, {
+    remedy: `it rested on \`${entry.grant}\`: put that document back, or make a join token`,
+  });
+}
+
+function refusal(message: string): GarrisonError {
+  return new GarrisonError('UNAUTHENTICATED', message, {
+    remedy: 'join again: `garrison identity token create` makes a token',
+  });
+}

@@ -1,0 +1,52 @@
+import { generateKeyPairSync } from 'node:crypto';
+import { keySigner } from '#ca/keys/signer.ts';
+import { encodePem } from '#ca/pem.ts';
+import { parseSpiffeId, type TrustDomain } from '#ca/spiffe-id.ts';
+import type { Clock } from '#runtime/clock.ts';
+import { RenewingIdentity } from '#runtime/identity/renewing-identity.ts';
+import type { Identity } from '#runtime/identity-source.ts';
+import type { Logger } from '#runtime/logger.ts';
+import type { Authorities } from '../authority/authorities.ts';
+import type { IssuingDesk } from '../issuing/desk.ts';
+
+export interface OwnIdentityOptions {
+  readonly desk: IssuingDesk;
+  readonly authorities: Authorities;
+  readonly trustDomain: TrustDomain;
+  readonly serverNames: readonly string[];
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly random: () => number;
+}
+
+/** The certificate the CA's own server shows: issued in process, on the record like any other. */
+export async function ownIdentity(options: OwnIdentityOptions): Promise<RenewingIdentity> {
+  const { authorities, clock, logger, random } = options;
+  const issue = (): Promise<Identity> => issueOwn(options);
+  const identity = new RenewingIdentity(await issue(), { clock, logger, random, renew: issue });
+  authorities.onChange(() => {
+    identity.replaceBundle(pems(authorities.bundle()));
+    identity.renewNow();
+  });
+  return identity;
+}
+
+async function issueOwn({ desk, authorities, trustDomain, serverNames }: OwnIdentityOptions): Promise<Identity> {
+  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const id = parseSpiffeId(`spiffe://${trustDomain}/garrison/ca`);
+  const dnsNames = [...new Set(['localhost', ...serverNames])];
+  const { publicKey } = keySigner(privateKey);
+  const leaf = await desk.issue({ id, dnsNames, publicKey }, { caller: 'self', grant: 'self' });
+  return {
+    spiffeId: id,
+    // With the root: a client that holds a join token knows the root's hash and must see the root to check it.
+    certificates: pems(leaf.chain),
+    privateKey: privateKey.export({ format: 'pem', type: 'pkcs8' }).toString(),
+    bundle: pems(authorities.bundle()),
+    expiresAt: leaf.notAfter,
+  };
+}
+
+function pems(ders: readonly Uint8Array[]): string[] {
+  return ders.map((der) => encodePem('CERTIFICATE', der));
+}

@@ -1,0 +1,47 @@
+import type { TrustDomain } from '#ca/spiffe-id.ts';
+import type { Mesh } from '#policies/documents/index.ts';
+import type { Address } from '#runtime/address.ts';
+import type { Config } from '#runtime/config/config.ts';
+import { showConfig } from '#runtime/config/show-config.ts';
+import { defaultAuthorityLife, type AuthorityLife } from './authority/create-authority.ts';
+import { defaultTtl, type TtlRules } from './issuing/desk.ts';
+
+export interface CaSettings {
+  readonly trustDomain: TrustDomain;
+  readonly serverNames: readonly string[];
+  /** Files and folders of documents, for their registrations. */
+  readonly policies: readonly string[];
+  readonly policiesNamed: boolean;
+  readonly mesh: Partial<Mesh>;
+  readonly listen: Address;
+  readonly workloadApi: Address;
+  readonly admin: Address;
+  readonly ttl: TtlRules;
+  readonly tokenSeconds: number;
+  readonly life: AuthorityLife;
+  /** First byte of serials: two processes that issue for one trust domain differ in it. */
+  readonly instance: number;
+  /** The configuration as `/config` shows it, without secrets. */
+  readonly shown: unknown;
+}
+
+export function caSettings(config: Config): CaSettings {
+  const { trustDomain, trustDomainAliases, rootNamespace, profile, pathNormalization, trustedHops } = config;
+  const { serverNames, policies, policiesNamed, ca } = config;
+  const defaultSeconds = Math.floor(ca.x509TtlMs / 1000);
+  return {
+    trustDomain,
+    serverNames,
+    policies,
+    policiesNamed,
+    mesh: { trustDomain, trustDomainAliases, rootNamespace, profile, pathNormalization, trustedHops },
+    listen: ca.listen,
+    workloadApi: { path: ca.workloadApi },
+    admin: ca.admin,
+    ttl: { defaultSeconds, maxSeconds: Math.max(defaultSeconds, defaultTtl.maxSeconds) },
+    tokenSeconds: Math.floor(ca.joinTokenTtlMs / 1000),
+    life: defaultAuthorityLife,
+    instance: 1,
+    shown: showConfig(config),
+  };
+}
