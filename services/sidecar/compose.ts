@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto';
+import { X509Certificate, randomUUID } from 'node:crypto';
 import { type Address, formatAddress } from '#runtime/address.ts';
 import { AdminServer } from '#runtime/admin-server.ts';
 import type { Clock } from '#runtime/clock.ts';
@@ -126,6 +126,7 @@ export async function composeSidecar(settings: SidecarSettings, surroundings: Si
 }
 
 function describeIdentity(identity: IdentitySource): unknown {
-  const { spiffeId, expiresAt } = identity.current();
-  return { spiffeId: spiffeId.toString(), expiresAt: expiresAt.toISOString() };
+  const { spiffeId, certificates, expiresAt } = identity.current();
+  const serial = new X509Certificate(certificates[0] ?? '').serialNumber.toLowerCase();
+  return { spiffeId: spiffeId.toString(), serial, expiresAt: expiresAt.toISOString() };
 }
