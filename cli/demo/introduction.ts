@@ -10,11 +10,11 @@ export function introduce(narrator: Narrator, stage: Stage, mesh: MeshReady, pro
   say(
     `\n${processes.count} processes: one holds ca, authz and telemetry; each workload is an application and a sidecar.\n`,
   );
-  say(`  ${'workload'.padEnd(16)}${'identity'.padEnd(58)}${'app'.padEnd(8)}sidecar in / out`);
+  say(`  ${'workload'.padEnd(16)}${'identity'.padEnd(60)}${'app'.padEnd(8)}sidecar in / out`);
   for (const workload of stage.workloads) {
     const { app, inbound, outbound } = workload.ports;
     const ports = workload.app === 'ingress' ? `-     / ${outbound}` : `${inbound} / ${outbound}`;
-    say(`  ${workload.name.padEnd(16)}${spiffeIdOf(workload).padEnd(58)}${String(app).padEnd(8)}${ports}`);
+    say(`  ${workload.name.padEnd(16)}${spiffeIdOf(workload).padEnd(60)}${String(app).padEnd(8)}${ports}`);
   }
   say(`  ${'mesh'.padEnd(16)}spiffe://${trustDomain}/garrison/ca, …/authz, …/telemetry`);
   say(`\n  Bookinfo   http://127.0.0.1:${stage.ingressPort}/productpage`);

@@ -1,5 +1,3 @@
-import { connect } from 'node:tls';
-import { once } from 'node:events';
 import { ask } from '../ask.ts';
 import { awaitUntil } from '../await-until.ts';
 import type { BackgroundLoad } from '../background-load.ts';
@@ -7,7 +5,7 @@ import type { Page } from '../narrator.ts';
 import type { Stage } from '../stage.ts';
 import type { DemoWorkload } from '../workloads.ts';
 
-/** What tells each sidecar's certificate from the one before, by workload name: the serial number it shows. */
+/** Serial number of the certificate that each sidecar uses, by workload name. */
 export type Certificates = ReadonlyMap<string, string>;
 
 export async function rotatesUnderLoad(
@@ -17,7 +15,7 @@ export async function rotatesUnderLoad(
   first: Certificates,
 ): Promise<void> {
   page.request(
-    'the page has been loaded over and over since the start; wait until every sidecar shows a new certificate',
+    'the page has been loaded over and over since the start; wait until every sidecar has a new certificate',
   );
   const rotated = await awaitUntil(
     async () => {
@@ -39,26 +37,11 @@ export async function rotatesUnderLoad(
 }
 
 export async function certificatesNow(stage: Stage): Promise<Certificates> {
-  return new Map(
-    await Promise.all(stage.workloads.map(async (each) => [each.name, await certificateOf(each)] as const)),
-  );
+  return new Map(await Promise.all(stage.workloads.map(async (each) => [each.name, await serialOf(each)] as const)));
 }
 
-async function certificateOf({ app, ports }: DemoWorkload): Promise<string> {
-  if (app !== 'ingress') return await serialAt(ports.inbound);
-  // It shows its certificate to servers only; its admin port says until when it is good.
+async function serialOf({ ports }: DemoWorkload): Promise<string> {
   const answer = await ask({ port: ports.admin, path: '/identity' });
-  return answer.kind === 'answer' ? (JSON.parse(answer.body) as { expiresAt: string }).expiresAt : answer.reason;
-}
-
-async function serialAt(port: number): Promise<string> {
-  // The server shows its certificate before it asks for ours, which we have none of.
-  const socket = connect({ host: '127.0.0.1', port, rejectUnauthorized: false });
-  try {
-    await once(socket, 'secureConnect', { signal: AbortSignal.timeout(5_000) });
-    return socket.getPeerCertificate().serialNumber;
-  } finally {
-    socket.on('error', () => undefined);
-    socket.destroy();
-  }
+  if (answer.kind === 'none') throw new Error(`a sidecar does not answer on its admin port: ${answer.reason}`);
+  return (JSON.parse(answer.body) as { serial: string }).serial;
 }
