@@ -1,0 +1,173 @@
+import { createPrivateKey, X509Certificate } from 'node:crypto';
+import { join } from 'node:path';
+import { Metadata, status, type ClientReadableStream, type ServiceError } from '@grpc/grpc-js';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { splitDer } from '#ca/der/split.ts';
+import { SpiffeWorkloadAPIClient, type X509SVIDResponse } from '#proto/gen/spiffe/workload/workload.ts';
+import { systemClock } from '#runtime/clock.ts';
+import { grpcClient } from '#runtime/grpc/client.ts';
+import { workloadIdentity } from '#runtime/identity/workload-identity.ts';
+import { silentLogger } from '#runtime/logger.ts';
+import { registration, runCa, type RunningCa } from '#test/fakes/running-ca.ts';
+
+const uid = `unix:uid:${process.getuid?.() ?? 0}`;
+const path = `unix:path:${process.execPath}`;
+let running: RunningCa;
+let client: SpiffeWorkloadAPIClient;
+
+beforeAll(async () => {
+  running = await runCa({
+    policies: {
+      '1.yaml': registration('first', 'first', [uid], '  hint: main\n  dnsNames: [first.shop.svc]\n'),
+      '2.yaml': registration('second', 'second', [uid, path], '  hint: other\n'),
+      '3.yaml': registration('nobody', 'nobody', [uid, 'unix:path:/bin/false']),
+      '4.yaml': registration('someone', 'someone', ['unix:uid:4242']),
+    },
+  });
+  client = grpcClient(SpiffeWorkloadAPIClient, { path: join(running.state, 'workload.sock') }, { kind: 'plaintext' });
+});
+afterAll(async () => {
+  client.close();
+  await running[Symbol.asyncDispose]();
+});
+
+function header(value = 'true'): Metadata {
+  const metadata = new Metadata();
+  metadata.set('workload.spiffe.io', value);
+  return metadata;
+}
+
+/** Messages of a stream, one at a time. */
+class Messages<T> implements Disposable {
+  readonly #stream: ClientReadableStream<T>;
+  readonly #iterator: AsyncIterator<T>;
+
+  constructor(stream: ClientReadableStream<T>) {
+    this.#stream = stream;
+    this.#iterator = stream[Symbol.asyncIterator]() as AsyncIterator<T>;
+  }
+
+  async next(): Promise<T> {
+    const result = await this.#iterator.next();
+    if (result.done === true) throw new Error('the stream ended');
+    return result.value;
+  }
+
+  [Symbol.dispose](): void {
+    this.#stream.on('error', () => undefined);
+    this.#stream.cancel();
+  }
+}
+
+const x509Svids = (): Messages<X509SVIDResponse> => new Messages(client.fetchX509Svid({}, header()));
+const ids = ({ svids }: X509SVIDResponse): string[] => svids.map(({ spiffeId }) => spiffeId.split('/').at(-1) ?? '');
+
+describe('FetchX509SVID', () => {
+  test('gives at once every identity the kernel’s word entitles to, in order, with hints', async () => {
+    using messages = x509Svids();
+    const first = await messages.next();
+    expect(first.svids.map(({ spiffeId, hint }) => [spiffeId, hint])).toEqual([
+      ['spiffe://example.org/ns/shop/sa/first', 'main'],
+      ['spiffe://example.org/ns/shop/sa/second', 'other'],
+    ]);
+  });
+
+  test('gives leaf and intermediate, the key that fits, and a bundle that verifies them', async () => {
+    using messages = x509Svids();
+    for (const svid of (await messages.next()).svids) {
+      const [leaf, issuing] = splitDer(svid.x509Svid, 'svid').map((der) => new X509Certificate(der));
+      const [root] = splitDer(svid.bundle, 'bundle').map((der) => new X509Certificate(der));
+      expect(leaf?.checkPrivateKey(createPrivateKey({ key: svid.x509SvidKey, format: 'der', type: 'pkcs8' }))).toBe(
+        true,
+      );
+      expect(leaf?.verify(issuing!.publicKey)).toBe(true);
+      expect(issuing?.verify(root!.publicKey)).toBe(true);
+      expect(leaf?.subjectAltName?.startsWith(`URI:${svid.spiffeId}`)).toBe(true);
+    }
+  });
+
+  test('pushes the full state when a registration comes and when it goes', async () => {
+    using messages = x509Svids();
+    expect(ids(await messages.next())).toEqual(['first', 'second']);
+    running.writePolicy('5.yaml', registration('third', 'third', [uid]));
+    expect(ids(await messages.next())).toEqual(['first', 'second', 'third']);
+    running.writePolicy('5.yaml', registration('third', 'third', ['unix:uid:4242']));
+    expect(ids(await messages.next())).toEqual(['first', 'second']);
+  });
+
+  test('a broken document changes nothing', async () => {
+    using messages = x509Svids();
+    await messages.next();
+    running.writePolicy('6.yaml', 'kind: Registration\nspec: [');
+    running.writePolicy('7.yaml', registration('fourth', 'fourth', [uid]));
+    await systemClock.sleep(500);
+    running.writePolicy('6.yaml', registration('fifth', 'fifth', [uid]));
+    expect(ids(await messages.next())).toEqual(['first', 'second', 'fifth', 'fourth']);
+    running.writePolicy('6.yaml', '');
+    running.writePolicy('7.yaml', '');
+    expect(ids(await messages.next())).toEqual(['first', 'second']);
+  });
+});
+
+const failure = async (metadata: Metadata): Promise<number> => {
+  using messages = new Messages(client.fetchX509Svid({}, metadata));
+  return await messages.next().then(
+    () => status.OK,
+    (error: unknown) => (error as ServiceError).code,
+  );
+};
+
+test.each([new Metadata(), header('false'), header('True'), header('1')])(
+  'without the security header nothing',
+  async (m) => {
+    expect(await failure(m)).toBe(status.INVALID_ARGUMENT);
+  },
+);
+
+test('who is entitled to nothing is told PermissionDenied', async () => {
+  await using other = await runCa({ policies: { 'a.yaml': registration('a', 'a', ['unix:uid:4242']) } });
+  const socket = { path: join(other.state, 'workload.sock') };
+  const stranger = grpcClient(SpiffeWorkloadAPIClient, socket, { kind: 'plaintext' });
+  using messages = new Messages(stranger.fetchX509Svid({}, header()));
+  await expect(messages.next()).rejects.toMatchObject({ code: status.PERMISSION_DENIED });
+  using bundles = new Messages(stranger.fetchX509Bundles({}, header()));
+  await expect(bundles.next()).rejects.toMatchObject({ code: status.PERMISSION_DENIED });
+  stranger.close();
+});
+
+test('FetchX509Bundles gives the roots by trust domain', async () => {
+  using messages = new Messages(client.fetchX509Bundles({}, header()));
+  const { bundles } = await messages.next();
+  expect([...bundles.keys()]).toEqual(['spiffe://example.org']);
+  const [root] = splitDer(bundles.get('spiffe://example.org')!, 'bundle');
+  expect(new X509Certificate(root!).ca).toBe(true);
+});
+
+test('methods that are not built yet answer Unimplemented', async () => {
+  const code = await new Promise((resolve) =>
+    client.fetchJwtsvid({ audience: ['a'], spiffeId: '' }, header(), (error) => resolve(error?.code)),
+  );
+  expect(code).toBe(status.UNIMPLEMENTED);
+});
+
+describe('the identity client', () => {
+  const options = { clock: systemClock, logger: silentLogger, signal: new AbortController().signal };
+  const workloadApi = (): string => join(running.state, 'workload.sock');
+
+  test('takes the first identity, or the one it names', async () => {
+    await using first = await workloadIdentity({ workloadApi: workloadApi() }, options);
+    expect(first.current().spiffeId.toString()).toBe('spiffe://example.org/ns/shop/sa/first');
+    const spiffeId = 'spiffe://example.org/ns/shop/sa/second';
+    await using second = await workloadIdentity({ workloadApi: `unix://${workloadApi()}`, spiffeId }, options);
+    expect(second.current().spiffeId.toString()).toBe(spiffeId);
+  });
+
+  test('hears of rotation', async () => {
+    await using short = await runCa({ policies: { 'a.yaml': registration('a', 'a', [uid], '  x509Ttl: 2s\n') } });
+    await using source = await workloadIdentity({ workloadApi: join(short.state, 'workload.sock') }, options);
+    const before = source.current();
+    const after = await new Promise((resolve) => source.onChange(resolve));
+    expect(after).not.toEqual(before);
+    expect(source.current()).toBe(after);
+  });
+});
