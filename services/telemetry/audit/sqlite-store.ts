@@ -26,14 +26,21 @@ export class SqliteAuditStore implements AuditStore {
   readonly #place: string;
   readonly #group: GroupCommit<AuditEntry>;
   readonly #insert: StatementSync;
+  readonly #readLast: StatementSync;
+  readonly #writeLast: StatementSync;
   readonly #calls: CallCounter;
   #closed = false;
 
   constructor({ database, place, maxQueued = 50_000 }: SqliteAuditOptions) {
     this.#database = database;
     this.#place = place;
+    // A decision's id is random, so each record touches an index page of its own: kept in memory, and written back to the
+    // main file seldom. Durability is the log's and does not change.
+    database.exec('PRAGMA cache_size = -65536; PRAGMA wal_autocheckpoint = 4000');
     prepareAuditSchema(database, place);
     this.#insert = database.prepare(`INSERT INTO records VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`);
+    this.#readLast = database.prepare(`SELECT value FROM marks WHERE name = 'last'`);
+    this.#writeLast = database.prepare(`UPDATE marks SET value = ? WHERE name = 'last'`);
     this.#calls = new CallCounter(database);
     this.#group = new GroupCommit({
       commit: (batch) => this.#write(batch),
@@ -85,11 +92,11 @@ export class SqliteAuditStore implements AuditStore {
 
   #write(batch: readonly AuditEntry[]): void {
     this.#transaction(() => {
-      const mark = this.#database.prepare(`SELECT value FROM marks WHERE name = 'last'`).get();
-      let last = Number(mark?.['value'] ?? 0);
+      // Read each time: another process may write to the same database.
+      let last = Number(this.#readLast.get()?.['value'] ?? 0);
       for (const entry of batch) this.#insertOne(++last, entry);
       this.#calls.add(batch);
-      this.#database.prepare(`UPDATE marks SET value = ? WHERE name = 'last'`).run(last);
+      this.#writeLast.run(last);
     });
   }
 

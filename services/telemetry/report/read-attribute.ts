@@ -25,8 +25,10 @@ export function numberOf(bag: AttributeBag, name: string): number | undefined {
   return typeof value === 'bigint' && isSafe(value) ? Number(value) : undefined;
 }
 
+const largest = BigInt(Number.MAX_SAFE_INTEGER);
+
 export function isSafe(value: bigint): boolean {
-  return value >= BigInt(Number.MIN_SAFE_INTEGER) && value <= BigInt(Number.MAX_SAFE_INTEGER);
+  return value >= -largest && value <= largest;
 }
 
 export function durationOf(bag: AttributeBag, name: string): number | undefined {
