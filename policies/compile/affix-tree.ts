@@ -5,11 +5,14 @@
 class TreeNode<T> {
   label: string;
   value: T | undefined;
-  children: TreeNode<T>[] | Map<number, TreeNode<T>> | undefined;
+  children: (TreeNode<T> | undefined)[] | undefined;
+  /** Character of the first place in `children`, where they stand by character; else -1. */
+  base: number;
   constructor(label: string, value: T | undefined) {
     this.label = label;
     this.value = value;
     this.children = undefined;
+    this.base = -1;
   }
 }
 
@@ -17,8 +20,10 @@ export interface Visitor<T> {
   visit(value: T): void;
 }
 
-/** Above this many children a map finds the next one faster than a look at each. */
-const FEW = 6;
+/** Up to this many children are looked at one by one; more stand by character. */
+const FEW = 4;
+/** Characters further apart than this do not share one row of children. */
+const WIDE = 256;
 
 export class AffixTree<T> {
   readonly #root = new TreeNode<T>('', undefined);
@@ -92,7 +97,7 @@ export class AffixTree<T> {
     const open: TreeNode<T>[] = [this.#root];
     for (let node = open.pop(); node !== undefined; node = open.pop()) {
       if (node.value !== undefined) yield node.value;
-      if (node.children !== undefined) open.push(...node.children.values());
+      for (const child of node.children ?? []) if (child !== undefined) open.push(child);
     }
   }
 }
@@ -100,8 +105,8 @@ export class AffixTree<T> {
 function childOf<T>(node: TreeNode<T>, code: number): TreeNode<T> | undefined {
   const children = node.children;
   if (children === undefined) return undefined;
-  if (!Array.isArray(children)) return children.get(code);
-  for (const child of children) if (child.label.charCodeAt(0) === code) return child;
+  if (node.base >= 0) return children[code - node.base];
+  for (const child of children) if (child?.label.charCodeAt(0) === code) return child;
   return undefined;
 }
 
@@ -110,20 +115,32 @@ function addChild<T>(node: TreeNode<T>, child: TreeNode<T>): void {
     node.children = [child];
     return;
   }
-  if (Array.isArray(node.children)) {
-    if (node.children.length < FEW) {
-      node.children.push(child);
-      return;
-    }
-    node.children = new Map(node.children.map((known) => [known.label.charCodeAt(0), known]));
+  if (node.base < 0 && node.children.length < FEW) {
+    node.children.push(child);
+    return;
   }
-  node.children.set(child.label.charCodeAt(0), child);
+  const all = [...node.children.filter((known) => known !== undefined), child];
+  const codes = all.map((known) => known.label.charCodeAt(0));
+  const base = Math.min(...codes);
+  const span = Math.max(...codes) - base + 1;
+  if (span > WIDE) {
+    // Few texts are this mixed; a look at each child still ends after one per character there is.
+    node.base = -1;
+    node.children = all;
+    return;
+  }
+  const dense: (TreeNode<T> | undefined)[] = Array.from({ length: span }, () => undefined);
+  for (const known of all) dense[known.label.charCodeAt(0) - base] = known;
+  node.base = base;
+  node.children = dense;
 }
 
 /** Cuts a node's label in two; what it held moves to the lower half. */
 function split<T>(node: TreeNode<T>, at: number): void {
   const lower = new TreeNode<T>(node.label.slice(at), node.value);
   lower.children = node.children;
+  lower.base = node.base;
+  node.base = -1;
   node.label = node.label.slice(0, at);
   node.value = undefined;
   node.children = [lower];

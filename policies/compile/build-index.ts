@@ -1,5 +1,6 @@
 import type { Clause, CompiledRule } from './compiled-rule.ts';
 import type { FieldTest, Key } from './field-test.ts';
+import type { Mode } from './mode.ts';
 import { RuleIndex } from './rule-index.ts';
 
 /** Fewer rules than this are compared one by one faster than they are found. */
@@ -11,30 +12,29 @@ const DEPTH = 4;
  * Every rule is put under the keys of one of its parts: all its sources, all its operations, or one condition.
  * Of those the part is taken whose keys the fewest other rules have, so that the smallest list drives.
  */
-export function buildIndex(rules: readonly CompiledRule[], depth = DEPTH): RuleIndex {
-  const counts = new KeyCounts(rules);
-  const index = new RuleIndex();
-  const rest: CompiledRule[] = [];
-  for (const rule of rules) {
-    const keys = bestKeys(rule, counts);
-    if (keys === undefined || keys.cost >= rules.length) rest.push(rule);
-    else for (const key of keys.keys) append(index.posting(key).rules, rule);
-  }
-  index.rest = rest;
-  if (depth > 1) {
-    for (const posting of index.postings()) {
-      if (posting.rules.length <= FEW || posting.rules.length === rules.length) continue;
-      const finer = buildIndex(posting.rules, depth - 1);
-      if (finer.rest.length === posting.rules.length) continue;
-      posting.index = finer;
-      posting.rules = [];
-    }
-  }
-  return index;
+export function buildIndex(rules: readonly CompiledRule[], mode: Mode, depth = DEPTH): RuleIndex {
+  return build(rules, mode, depth).index;
 }
 
-function append(rules: CompiledRule[], rule: CompiledRule): void {
-  if (rules.at(-1) !== rule) rules.push(rule);
+function build(rules: readonly CompiledRule[], mode: Mode, depth: number): { index: RuleIndex; rest: number } {
+  const counts = new KeyCounts(rules);
+  const index = new RuleIndex(mode);
+  const rest: CompiledRule[] = [];
+  for (const rule of rules) {
+    const best = bestKeys(rule, counts);
+    if (best === undefined || best.cost >= rules.length) rest.push(rule);
+    else for (const key of best.keys) index.posting(key).add(rule);
+  }
+  index.setRest(rest);
+  if (depth > 1) {
+    for (const posting of index.postings()) {
+      const list = posting.rules;
+      if (list === undefined || list.length <= FEW || list.length === rules.length) continue;
+      const finer = build(list, mode, depth - 1);
+      if (finer.rest < list.length) posting.refine(finer.index);
+    }
+  }
+  return { index, rest: rest.length };
 }
 
 /** Keys to put a rule under, and how many rules a request that has one of them must be compared with, at the worst. */
@@ -44,12 +44,9 @@ interface Choice {
 }
 
 function bestKeys(rule: CompiledRule, counts: KeyCounts): Choice | undefined {
-  const choices = [
-    choiceOfClauses(rule.from, counts),
-    choiceOfClauses(rule.to, counts),
-    ...rule.when.must.map((test) => choiceOfTest(test, counts)),
-  ];
-  return cheapest(choices);
+  let best = cheaper(choiceOfClauses(rule.from, counts), choiceOfClauses(rule.to, counts));
+  for (const test of rule.when.must) best = cheaper(best, choiceOfTest(test, counts));
+  return best;
 }
 
 /** A request may match any of the clauses, so the rule must be found by each: by the best list of each. */
@@ -58,7 +55,8 @@ function choiceOfClauses(clauses: readonly Clause[], counts: KeyCounts): Choice 
   const keys: Key[] = [];
   let cost = 0;
   for (const clause of clauses) {
-    const best = cheapest(clause.must.map((test) => choiceOfTest(test, counts)));
+    let best: Choice | undefined;
+    for (const test of clause.must) best = cheaper(best, choiceOfTest(test, counts));
     if (best === undefined) return undefined;
     for (const key of best.keys) keys.push(key);
     cost = Math.max(cost, best.cost);
@@ -73,19 +71,10 @@ function choiceOfTest(test: FieldTest, counts: KeyCounts): Choice {
   return { keys, cost };
 }
 
-function cheapest(choices: readonly (Choice | undefined)[]): Choice | undefined {
-  let best: Choice | undefined;
-  for (const choice of choices) {
-    if (choice === undefined) continue;
-    if (
-      best === undefined ||
-      choice.cost < best.cost ||
-      (choice.cost === best.cost && choice.keys.length < best.keys.length)
-    ) {
-      best = choice;
-    }
-  }
-  return best;
+function cheaper(a: Choice | undefined, b: Choice | undefined): Choice | undefined {
+  if (a === undefined || b === undefined) return a ?? b;
+  if (a.cost !== b.cost) return a.cost < b.cost ? a : b;
+  return a.keys.length <= b.keys.length ? a : b;
 }
 
 /** How many rules have a key. */
@@ -96,9 +85,9 @@ class KeyCounts {
   constructor(rules: readonly CompiledRule[]) {
     this.#all = rules.length;
     for (const rule of rules) {
-      for (const clause of [...rule.from, ...rule.to, rule.when]) {
-        for (const test of clause.must) for (const key of test.keys()) this.#add(key);
-      }
+      for (const clause of rule.from) this.#count(clause);
+      for (const clause of rule.to) this.#count(clause);
+      this.#count(rule.when);
     }
   }
 
@@ -106,9 +95,13 @@ class KeyCounts {
     return key.kind === 'text' && key.pattern.kind === 'any' ? this.#all : (this.#counts.get(keyText(key)) ?? 0);
   }
 
-  #add(key: Key): void {
-    const text = keyText(key);
-    this.#counts.set(text, (this.#counts.get(text) ?? 0) + 1);
+  #count(clause: Clause): void {
+    for (const test of clause.must) {
+      for (const key of test.keys()) {
+        const text = keyText(key);
+        this.#counts.set(text, (this.#counts.get(text) ?? 0) + 1);
+      }
+    }
   }
 }
 

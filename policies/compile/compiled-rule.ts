@@ -1,6 +1,7 @@
 import type { Place } from '#schema/place.ts';
 import type { Facts } from '../decide/facts.ts';
 import type { FieldTest } from './field-test.ts';
+import type { Slot } from './slot.ts';
 
 /** One source, one operation, or all conditions: every list that must match and every one that must not. */
 export interface Clause {
@@ -15,6 +16,7 @@ export class CompiledRule {
   /** `namespace/name`. */
   readonly policy: string;
   readonly index: number;
+  readonly slot: Slot;
   readonly place: Place;
   readonly from: readonly Clause[];
   readonly to: readonly Clause[];
@@ -24,6 +26,7 @@ export class CompiledRule {
     rank: number,
     policy: string,
     index: number,
+    slot: Slot,
     place: Place,
     from: readonly Clause[],
     to: readonly Clause[],
@@ -32,6 +35,7 @@ export class CompiledRule {
     this.rank = rank;
     this.policy = policy;
     this.index = index;
+    this.slot = slot;
     this.place = place;
     this.from = from;
     this.to = to;

@@ -29,7 +29,7 @@ export function fieldKinds(namespace: string, trustDomains: TrustDomains, mapped
   const trustDomain = texts(lenses.trustDomain);
   return {
     principals: { http: false, make: (values, mode) => principal(trustDomains.expandPrincipals(values), mode) },
-    requestPrincipals: { http: true, make: (values, mode) => new RequestPrincipalTest(values, mode) },
+    requestPrincipals: { http: true, make: (values) => new RequestPrincipalTest(values) },
     namespaces: { http: false, make: namespaces },
     serviceAccounts: {
       http: false,

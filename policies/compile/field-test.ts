@@ -12,8 +12,8 @@ import type { Matcher } from './text-matcher.ts';
  * A request that matches the list always hits at least one of the list's keys; the reverse need not hold.
  */
 export type Key =
-  | { readonly kind: 'text'; readonly lens: Lens; readonly mode: Mode; readonly pattern: Pattern }
-  | { readonly kind: 'block'; readonly from: AddressSource; readonly mode: Mode; readonly block: Block }
+  | { readonly kind: 'text'; readonly lens: Lens; readonly pattern: Pattern }
+  | { readonly kind: 'block'; readonly from: AddressSource; readonly block: Block }
   | { readonly kind: 'port'; readonly port: number };
 
 /** One list of one field, compared with one request. */
@@ -49,7 +49,7 @@ export class TextTest implements FieldTest {
   }
 
   keys(): readonly Key[] {
-    return this.#keys.map((pattern) => ({ kind: 'text', lens: this.#lens, mode: this.#mode, pattern }));
+    return this.#keys.map((pattern) => ({ kind: 'text', lens: this.#lens, pattern }));
   }
 }
 
@@ -89,7 +89,7 @@ export class AddressTest implements FieldTest {
   }
 
   keys(): readonly Key[] {
-    return this.#blocks.map((block) => ({ kind: 'block', from: this.#from, mode: this.#mode, block }));
+    return this.#blocks.map((block) => ({ kind: 'block', from: this.#from, block }));
   }
 }
 

@@ -11,6 +11,15 @@ export interface Lens {
   /** A list that was verified as such: any element counts, in every mode. It is no ambiguity. */
   readonly list: boolean;
   read(facts: Facts, mode: Mode): Readings;
+  /** Set where a request brings any number of such things by name. */
+  readonly member?: Member;
+}
+
+/** One of many things with names, and how to see which of them a request brings. */
+export interface Member {
+  readonly of: 'header' | 'claim';
+  readonly name: string;
+  names(facts: Facts): Iterable<string>;
 }
 
 function lens(id: string, read: (facts: Facts, mode: Mode) => Readings): Lens {
@@ -34,7 +43,13 @@ export const lenses = {
 
 export function headerLens(name: string): Lens {
   const lower = name.toLowerCase();
-  return lens(`header ${lower}`, (facts, mode) => facts.header(lower, mode));
+  const read = (facts: Facts, mode: Mode): Readings => facts.header(lower, mode);
+  return {
+    id: `header ${lower}`,
+    list: false,
+    read,
+    member: { of: 'header', name: lower, names: (facts) => facts.headerNames() },
+  };
 }
 
 export function claimLens(path: readonly string[]): Lens {
@@ -42,7 +57,8 @@ export function claimLens(path: readonly string[]): Lens {
     const token = facts.token;
     return token === undefined ? undefined : claimAt(token, path);
   };
-  return { id: `claim ${JSON.stringify(path)}`, list: true, read };
+  const names = (facts: Facts): string[] => Object.keys(facts.token?.claims ?? {});
+  return { id: `claim ${JSON.stringify(path)}`, list: true, read, member: { of: 'claim', name: path[0] ?? '', names } };
 }
 
 /** `list`: the value is a list, and one of its elements is meant. */

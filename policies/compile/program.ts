@@ -4,6 +4,8 @@ import { IdentityReader } from '../decide/identity.ts';
 import { HeaderScanner } from '../decide/scan-headers.ts';
 import { mergeTokenRules } from '../tokens/merge-rules.ts';
 import type { TokenRules } from '../tokens/merge-rules.ts';
+import type { Transport } from './compile-rule.ts';
+import type { CompiledRule } from './compiled-rule.ts';
 import { groupPolicies } from './groups.ts';
 import type { Groups } from './groups.ts';
 import { LabelTree } from './label-tree.ts';
@@ -103,11 +105,16 @@ export class WorkloadProgram {
   }
 
   get http(): Groups {
-    return (this.#http ??= groupPolicies(this.policies, (policy) => this.#compiler.rulesOf(policy, 'http')));
+    return (this.#http ??= this.#group('http'));
   }
 
   get tcp(): Groups {
-    return (this.#tcp ??= groupPolicies(this.policies, (policy) => this.#compiler.rulesOf(policy, 'tcp')));
+    return (this.#tcp ??= this.#group('tcp'));
+  }
+
+  #group(transport: Transport): Groups {
+    const rulesOf = (policy: AuthorizationPolicy): readonly CompiledRule[] => this.#compiler.rulesOf(policy, transport);
+    return groupPolicies(this.policies, rulesOf, this.#compiler.widest);
   }
 }
 

@@ -1,7 +1,6 @@
 import type { Facts } from '../decide/facts.ts';
 import type { FieldTest, Key } from './field-test.ts';
 import { lenses } from './lens.ts';
-import type { Mode } from './mode.ts';
 import { matchesPattern, readPattern } from './pattern.ts';
 import type { Pattern } from './pattern.ts';
 
@@ -40,14 +39,12 @@ function rightPattern(right: string): Pattern {
 
 export class RequestPrincipalTest implements FieldTest {
   readonly #forms: readonly RequestPrincipalForm[];
-  readonly #mode: Mode;
   /** Subjects by issuer, where both are exact. */
   readonly #exact = new Map<string, Set<string>>();
   readonly #others: readonly RequestPrincipalForm[];
 
-  constructor(values: readonly string[], mode: Mode) {
+  constructor(values: readonly string[]) {
     this.#forms = values.map(readRequestPrincipal);
-    this.#mode = mode;
     const others: RequestPrincipalForm[] = [];
     for (const form of this.#forms) {
       if (form.issuer.kind === 'exact' && form.subject.kind === 'exact') {
@@ -73,8 +70,8 @@ export class RequestPrincipalTest implements FieldTest {
   keys(): readonly Key[] {
     return this.#forms.map(({ issuer, subject }) =>
       subject.kind === 'exact' || (subject.kind !== 'any' && issuer.kind === 'any')
-        ? { kind: 'text', lens: lenses.subject, mode: this.#mode, pattern: subject }
-        : { kind: 'text', lens: lenses.issuer, mode: this.#mode, pattern: issuer },
+        ? { kind: 'text', lens: lenses.subject, pattern: subject }
+        : { kind: 'text', lens: lenses.issuer, pattern: issuer },
     );
   }
 }

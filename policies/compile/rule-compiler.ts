@@ -7,6 +7,9 @@ import { CompiledRule } from './compiled-rule.ts';
 import { fieldKinds } from './condition.ts';
 import type { FieldKinds } from './condition.ts';
 import type { FieldTest } from './field-test.ts';
+import type { Mode } from './mode.ts';
+import { slots } from './slot.ts';
+import type { Slot } from './slot.ts';
 
 /** Compiles each policy once, whatever the number of workloads it is in force for. */
 export class RuleCompiler {
@@ -23,6 +26,11 @@ export class RuleCompiler {
     this.#mesh = mesh;
     this.#trustDomains = new TrustDomains(mesh.trustDomain, mesh.trustDomainAliases);
     this.#ranks = rankPolicies(policies);
+  }
+
+  /** The widest mode that any rule compares in. */
+  get widest(): Mode {
+    return this.#mesh.profile === 'strict' ? 'wide' : 'plain';
   }
 
   rulesOf(policy: AuthorizationPolicy, transport: Transport): readonly CompiledRule[] {
@@ -49,6 +57,7 @@ export class RuleCompiler {
       },
     };
     const name = policyName(policy);
+    const slot = slotOf(policy);
     const first = this.#ranks.get(policy) ?? 0;
     const order = ruleOrder(policy.rules.length, this.#mesh.profile === 'istio');
     const compiled: CompiledRule[] = [];
@@ -56,7 +65,7 @@ export class RuleCompiler {
       const parts = compileRule(rule, context);
       if (parts === undefined) continue;
       const rank = first + (order[index] ?? index);
-      compiled.push(new CompiledRule(rank, name, index, rule.place, parts.from, parts.to, parts.when));
+      compiled.push(new CompiledRule(rank, name, index, slot, rule.place, parts.from, parts.to, parts.when));
     }
     return compiled;
   }
@@ -75,6 +84,21 @@ export function policyName(policy: {
   readonly metadata: { readonly namespace: string; readonly name: string };
 }): string {
   return `${policy.metadata.namespace}/${policy.metadata.name}`;
+}
+
+function slotOf({ action, dryRun }: AuthorizationPolicy): Slot {
+  switch (action) {
+    case 'ALLOW':
+      return dryRun ? slots.dryAllow : slots.allow;
+    case 'DENY':
+      return dryRun ? slots.dryDeny : slots.deny;
+    case 'AUDIT':
+      return slots.audit;
+    case 'CUSTOM':
+      return slots.custom;
+    default:
+      return action satisfies never;
+  }
 }
 
 /** Policies by name as upstream spells it in a rule's name; each gets as many ranks as it has rules. */

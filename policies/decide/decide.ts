@@ -1,7 +1,10 @@
 import { asGarrisonError } from '#proto/errors/index.ts';
 import type { AttributeBag } from '#proto/attributes/index.ts';
 import type { Groups } from '../compile/groups.ts';
+import type { CompiledRule } from '../compile/compiled-rule.ts';
 import type { Program, WorkloadProgram } from '../compile/program.ts';
+import { RuleMatches } from '../compile/rule-matches.ts';
+import type { RuleIndex } from '../compile/rule-index.ts';
 import type { Evidence } from './evidence.ts';
 import { Facts } from './facts.ts';
 import { refusePeer } from './refuse-peer.ts';
@@ -68,8 +71,8 @@ export function refuseMalformed(facts: Facts, scanHeaders: boolean): Finding | u
 
 /** CUSTOM: each provider whose rules match is asked; all must allow. */
 function askProviders(groups: Groups, facts: Facts, evidence: Evidence): Finding | undefined {
-  for (const { provider, group } of groups.custom) {
-    const rule = group.first(facts);
+  for (const { provider, index } of groups.custom) {
+    const rule = customRule(index, facts);
     if (rule === undefined) continue;
     // Upstream's default takes one provider per workload and denies what would have to ask several.
     const tooMany = groups.custom.length > 1 && !facts.settings.strict;
@@ -85,29 +88,33 @@ function askProviders(groups: Groups, facts: Facts, evidence: Evidence): Finding
   return undefined;
 }
 
+export function customRule(index: RuleIndex, facts: Facts): CompiledRule | undefined {
+  const matches = new RuleMatches(facts);
+  index.find(matches);
+  return matches.custom;
+}
+
 function afterTokens(workload: WorkloadProgram, groups: Groups, facts: Facts, evidence: Evidence): Finding {
   const settled = facts.http ? settleTokens(workload.tokens, facts, evidence.tokens) : undefined;
   if (settled?.refusal !== undefined) return settled.refusal;
   const upstream = settled?.upstream;
-  const audit = groups.audit.all(facts);
-  const shadowDeny = groups.dryDeny.first(facts)?.policy;
-  const denied = groups.deny.first(facts);
-  if (denied !== undefined) {
-    const shadow = shadowOf(groups, shadowDeny, undefined);
-    return { effect: 'deny', status: 403, by: denied, reason: undefined, audit, shadow };
-  }
-  const shadowAllow = groups.dryAllowInForce ? (groups.dryAllow.first(facts)?.policy ?? 'none') : undefined;
-  const shadow = shadowOf(groups, shadowDeny, shadowAllow);
-  if (!groups.allowInForce) {
-    return { effect: 'allow', status: 200, reason: 'no ALLOW policy is in force', audit, shadow, upstream };
-  }
-  const allowed = groups.allow.first(facts);
-  return allowed === undefined
+  const matches = new RuleMatches(facts);
+  groups.index.find(matches);
+  const { deny, allow } = matches;
+  const audit = matches.audit?.sort((a, b) => a.rank - b.rank);
+  const shadow = groups.dryRun ? shadowOf(groups, matches) : undefined;
+  if (deny !== undefined) return { effect: 'deny', status: 403, by: deny, reason: undefined, audit, shadow };
+  if (allow !== undefined)
+    return { effect: 'allow', status: 200, by: allow, reason: undefined, audit, shadow, upstream };
+  return groups.allowInForce
     ? { effect: 'deny', status: 403, reason: 'no ALLOW policy matched', audit, shadow }
-    : { effect: 'allow', status: 200, by: allowed, reason: undefined, audit, shadow, upstream };
+    : { effect: 'allow', status: 200, reason: 'no ALLOW policy is in force', audit, shadow, upstream };
 }
 
-function shadowOf(groups: Groups, deny: string | undefined, allow: string | undefined): Shadow | undefined {
-  if (!groups.dryRun || (deny === undefined && allow === undefined)) return undefined;
+/** What is denied never comes to the ALLOW policies, so neither to those on trial. */
+function shadowOf(groups: Groups, matches: RuleMatches): Shadow | undefined {
+  const deny = matches.dryDeny?.policy;
+  const allow = groups.dryAllowInForce && matches.deny === undefined ? (matches.dryAllow?.policy ?? 'none') : undefined;
+  if (deny === undefined && allow === undefined) return undefined;
   return { ...(deny === undefined ? {} : { deny }), ...(allow === undefined ? {} : { allow }) };
 }

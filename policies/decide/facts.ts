@@ -73,6 +73,11 @@ export class Facts {
     }
   }
 
+  /** Names under which `header` can find something. */
+  headerNames(): Iterable<string> {
+    return this.headers.names();
+  }
+
   methodReadings(mode: Mode): Readings {
     const method = this.method;
     if (method === undefined || mode !== 'wide') return method;

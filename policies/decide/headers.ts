@@ -7,6 +7,8 @@ export type Readings = string | readonly string[] | undefined;
 /** What earlier steps wrote (a value) or removed (undefined). */
 export type HeaderChanges = ReadonlyMap<string, string | undefined>;
 
+const pseudoNames = [':authority', ':method', ':path', ':scheme', 'host'];
+
 /** Values compare without surrounding spaces and tabs. */
 export function trimBlanks(value: string): string {
   const last = value.length - 1;
@@ -43,6 +45,18 @@ export class Headers {
     if (this.#folded === undefined)
       return mode === 'plain' || !name.includes('_') ? this.#plain(name) : this.#odd(name, mode);
     return mode === 'plain' ? collapse(this.#folded.get(name)) : this.#odd(name, mode);
+  }
+
+  /** Every name under which there may be something to read: names as sent, as changed, as respelled, and those of HTTP/2. */
+  names(): Set<string> {
+    const names = new Set([...pseudoNames, ...(this.changes?.keys() ?? [])]);
+    for (const name of this.#map?.keys() ?? []) {
+      const lower = name.toLowerCase();
+      names.add(lower);
+      names.add(lower.replaceAll('-', '_'));
+      names.add(lower.replaceAll('_', '-'));
+    }
+    return names;
   }
 
   #plain(name: string): Readings {

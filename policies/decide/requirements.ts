@@ -4,7 +4,7 @@ import { findTokens, isPreflight } from '../tokens/locations.ts';
 import type { TokenRequest } from '../tokens/verify-tokens.ts';
 import { verifyTokens } from '../tokens/verify-tokens.ts';
 import type { TokenPorts } from '../tokens/verify-tokens.ts';
-import { refuseMalformed } from './decide.ts';
+import { customRule, refuseMalformed } from './decide.ts';
 import type { Evidence, ProviderAnswer } from './evidence.ts';
 import { Facts } from './facts.ts';
 import { refusePeer } from './refuse-peer.ts';
@@ -42,8 +42,8 @@ export function requirements(program: Program, bag: AttributeBag): Requirements 
 function providersFor(workload: WorkloadProgram, facts: Facts): RequiredProvider[] {
   const { custom } = facts.http ? workload.http : workload.tcp;
   if (custom.length > 1 && !facts.settings.strict) return [];
-  return custom.flatMap(({ provider, group }) => {
-    const rule = group.first(facts);
+  return custom.flatMap(({ provider, index }) => {
+    const rule = customRule(index, facts);
     return rule === undefined ? [] : [{ name: provider, policy: rule.policy }];
   });
 }

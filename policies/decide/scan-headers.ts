@@ -56,9 +56,11 @@ function isOrdinary(name: string): boolean {
   return name !== '';
 }
 
+const forbidden = /[\0\n\r]/;
+
 function hasForbidden(value: string): boolean {
-  // Native search pays off on long values only.
-  if (value.length > 64) return value.includes('\0') || value.includes('\n') || value.includes('\r');
+  // A native search pays off on longer values only.
+  if (value.length > 12) return forbidden.test(value);
   for (let at = 0; at < value.length; at++) {
     const code = value.charCodeAt(at);
     if (code <= 13 && (code === 0 || code === 10 || code === 13)) return true;

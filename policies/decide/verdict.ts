@@ -52,7 +52,7 @@ export interface Finding {
   /** The policy that decided where no rule of an AuthorizationPolicy did. */
   readonly policy?: string;
   readonly reason: string | undefined;
-  readonly audit?: readonly CompiledRule[];
+  readonly audit?: readonly CompiledRule[] | undefined;
   readonly shadow?: Shadow | undefined;
   readonly upstream?: Upstream | undefined;
   readonly challenge?: string | undefined;

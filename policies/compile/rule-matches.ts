@@ -1,0 +1,53 @@
+import type { Facts } from '../decide/facts.ts';
+import type { CompiledRule } from './compiled-rule.ts';
+import { slots } from './slot.ts';
+
+/**
+ * The rules that match one request, as an index offers them: per slot the first by rank, since of several rules that match the
+ * first is named; of AUDIT all.
+ */
+export class RuleMatches {
+  readonly facts: Facts;
+  deny: CompiledRule | undefined = undefined;
+  allow: CompiledRule | undefined = undefined;
+  dryDeny: CompiledRule | undefined = undefined;
+  dryAllow: CompiledRule | undefined = undefined;
+  custom: CompiledRule | undefined = undefined;
+  audit: CompiledRule[] | undefined = undefined;
+
+  constructor(facts: Facts) {
+    this.facts = facts;
+  }
+
+  /** False: no later rule of the slot, by rank, can matter. */
+  consider(rule: CompiledRule): boolean {
+    switch (rule.slot) {
+      case slots.deny:
+        if (this.deny !== undefined && this.deny.rank <= rule.rank) return false;
+        if (rule.matches(this.facts)) this.deny = rule;
+        return true;
+      case slots.allow:
+        // What is denied needs no rule that allows it.
+        if (this.deny !== undefined || (this.allow !== undefined && this.allow.rank <= rule.rank)) return false;
+        if (rule.matches(this.facts)) this.allow = rule;
+        return true;
+      case slots.audit:
+        if (this.audit?.includes(rule) !== true && rule.matches(this.facts)) (this.audit ??= []).push(rule);
+        return true;
+      case slots.dryDeny:
+        if (this.dryDeny !== undefined && this.dryDeny.rank <= rule.rank) return false;
+        if (rule.matches(this.facts)) this.dryDeny = rule;
+        return true;
+      case slots.dryAllow:
+        if (this.dryAllow !== undefined && this.dryAllow.rank <= rule.rank) return false;
+        if (rule.matches(this.facts)) this.dryAllow = rule;
+        return true;
+      case slots.custom:
+        if (this.custom !== undefined && this.custom.rank <= rule.rank) return false;
+        if (rule.matches(this.facts)) this.custom = rule;
+        return true;
+      default:
+        return rule.slot satisfies never;
+    }
+  }
+}
