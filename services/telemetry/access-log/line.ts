@@ -33,7 +33,7 @@ export function accessLogLine(action: Action, bag: AttributeBag, receivedMs: num
     upstream_transport_failure_reason: null,
     bytes_received: action.requestBytes ?? null,
     bytes_sent: action.responseBytes ?? null,
-    duration: action.durationMs === null ? null : Math.round(action.durationMs),
+    duration: action.durationMs === undefined ? null : Math.round(action.durationMs),
     upstream_service_time: null,
     x_forwarded_for: header('x-forwarded-for') ?? null,
     user_agent: textOf(bag, 'request.useragent') ?? header('user-agent') ?? null,
@@ -43,9 +43,7 @@ export function accessLogLine(action: Action, bag: AttributeBag, receivedMs: num
     upstream_cluster: clusterName(action) ?? null,
     upstream_local_address: null,
     downstream_local_address: null,
-    downstream_remote_address: outbound
-      ? undefined
-      : endpoint(addressOf(bag, 'source.ip'), numberOf(bag, 'source.port')),
+    downstream_remote_address: callerAddress(action, bag) ?? null,
     requested_server_name: textOf(bag, 'connection.requested_server_name') ?? null,
     route_name: null,
     trace_id: action.trace ?? null,
@@ -66,6 +64,12 @@ export function accessLogLine(action: Action, bag: AttributeBag, receivedMs: num
     decision_fail_open: action.failOpen,
   };
   return `${escapeDeceptive(JSON.stringify(fields))}\n`;
+}
+
+/** For an outbound call the caller is the application beside the sidecar, whose address says nothing. */
+function callerAddress({ reporter }: Action, bag: AttributeBag): string | undefined {
+  if (reporter === 'outbound') return undefined;
+  return endpoint(addressOf(bag, 'source.ip'), numberOf(bag, 'source.port'));
 }
 
 /** As Envoy's RBAC filter names its denials. */

@@ -28,7 +28,9 @@ function metrics(options: { maxSeries?: number; idleMs?: number; bytes?: boolean
     pass: (ms) => (now += ms),
     labels: () => {
       const line = lines().find((one) => one.startsWith('istio_requests_total{')) ?? '';
-      return Object.fromEntries([...line.matchAll(/(\w+)="([^"]*)"/g)].map(([, name = '', value = '']) => [name, value]));
+      return Object.fromEntries(
+        [...line.matchAll(/(\w+)="([^"]*)"/g)].map(([, name = '', value = '']) => [name, value]),
+      );
     },
   };
 }
