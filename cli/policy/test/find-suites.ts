@@ -1,0 +1,55 @@
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { GarrisonError } from '#proto/errors/index.ts';
+import { isSuite, loadSuite } from '#policies/cases/index.ts';
+import type { Suite, SuiteSource } from '#policies/cases/index.ts';
+import type { Profile } from '#policies/documents/index.ts';
+import { displayName } from '#runtime/read-files.ts';
+import { readYaml } from '#schema/index.ts';
+import type { Fault } from '#schema/index.ts';
+import { readSources } from '../read-sources.ts';
+
+export interface FoundSuites {
+  readonly suites: readonly Suite[];
+  /** Files that cannot be run, with what is wrong in each. */
+  readonly unreadable: readonly { readonly file: string; readonly faults: readonly Fault[] }[];
+  /** Files that suites name. */
+  readonly named: readonly string[];
+}
+
+/** The suites below the paths. In a folder, files of another kind are passed over; a file named outright must be a suite. */
+export function findSuites(paths: readonly string[], cwd: string, profile: Profile | undefined): FoundSuites {
+  const given = new Set(paths.map((each) => displayName(path.resolve(cwd, each))));
+  const suites: Suite[] = [];
+  const unreadable: { file: string; faults: readonly Fault[] }[] = [];
+  const named = new Set<string>();
+  for (const file of readSources(paths, cwd)) {
+    if (!given.has(file.name) && !mayBeSuite(file)) continue;
+    const loaded = loadSuite(file, { profile, readFile: (relative) => readBeside(file.name, relative, named) });
+    if ('program' in loaded) suites.push(loaded);
+    else unreadable.push({ file: file.name, faults: loaded });
+  }
+  if (suites.length + unreadable.length === 0) {
+    throw new GarrisonError('NOT_FOUND', 'no suite of cases is there', {
+      place: paths.join(' '),
+      remedy: 'a suite is a YAML file that begins with `suite: NAME`',
+    });
+  }
+  return { suites, unreadable, named: [...named] };
+}
+
+/** What cannot be read at all might have been one. */
+function mayBeSuite(file: SuiteSource): boolean {
+  const { documents, faults } = readYaml(file.text, file.name);
+  return faults.length > 0 || documents.some(isSuite);
+}
+
+function readBeside(suite: string, relative: string, named: Set<string>): SuiteSource | undefined {
+  const file = path.resolve(path.dirname(path.resolve(suite)), relative);
+  named.add(file);
+  try {
+    return { name: displayName(file), text: readFileSync(file) };
+  } catch {
+    return undefined;
+  }
+}

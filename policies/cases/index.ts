@@ -1,0 +1,10 @@
+export type { Difference } from './compare.ts';
+export { Coverage } from './coverage.ts';
+export type { RuleCoverage } from './coverage.ts';
+export { decideCase } from './decide-case.ts';
+export type { Decided } from './decide-case.ts';
+export { isSuite, loadSuite } from './load-suite.ts';
+export type { LoadOptions, Suite, SuiteSource } from './load-suite.ts';
+export { runSuite } from './run-suite.ts';
+export type { CaseResult } from './run-suite.ts';
+export { suiteShape } from './suite-shape.ts';

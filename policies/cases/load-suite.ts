@@ -1,0 +1,105 @@
+import { isNull, parse, readYaml } from '#schema/index.ts';
+import type { Fault, MapNode, Node } from '#schema/index.ts';
+import { compile } from '../compile/program.ts';
+import type { Program } from '../compile/program.ts';
+import { defaultMesh } from '../documents/mesh.ts';
+import type { Mesh, Profile } from '../documents/mesh.ts';
+import { makePolicySet } from '../documents/policy-set.ts';
+import { DocumentReader } from '../documents/read-document.ts';
+import { suiteShape } from './suite-shape.ts';
+import type { SuiteText } from './suite-shape.ts';
+
+/** A suite that can be run: its documents are one compiled set. */
+export interface Suite {
+  readonly file: string;
+  readonly text: SuiteText;
+  readonly mesh: Mesh;
+  readonly program: Program;
+}
+
+export interface SuiteSource {
+  readonly name: string;
+  readonly text: string | Uint8Array;
+}
+
+export interface LoadOptions {
+  /** Instead of the suite's own. */
+  readonly profile?: Profile | undefined;
+  /** Reads a file that the suite names, relative to the suite; undefined where there is none to be read. */
+  readFile(relative: string): SuiteSource | undefined;
+}
+
+/** Whether a text holds a suite: a folder may hold documents and other things beside. */
+export function isSuite(node: Node): node is MapNode {
+  if (node.kind !== 'map' || node.get('kind') !== undefined) return false;
+  return ['suite', 'cases', 'invalid', 'normalization'].some((key) => node.get(key) !== undefined);
+}
+
+/** Reads a suite and everything it names. One fault, in it or in a document, and it cannot be run. */
+export function loadSuite(source: SuiteSource, options: LoadOptions): Suite | readonly Fault[] {
+  const { documents, faults } = readYaml(source.text, source.name);
+  if (faults.length > 0) return faults;
+  const [node, second] = documents;
+  if (node === undefined) return [faultAt(undefined, source.name, 'holds no suite', 'begin it with `suite: NAME`')];
+  if (second !== undefined)
+    return [faultAt(second, source.name, 'a file is one suite', 'put the rest into another file')];
+  return readSuite(node, source.name, options);
+}
+
+function readSuite(node: Node, file: string, options: LoadOptions): Suite | readonly Fault[] {
+  const faults: Fault[] = [];
+  const text = parse(suiteShape, node, (fault) => faults.push(fault));
+  if (text === undefined) return faults;
+  if (
+    text.quotas !== undefined &&
+    !isNull(text.quotas) &&
+    !(text.quotas.kind === 'list' && text.quotas.items.length === 0)
+  ) {
+    return [
+      faultAt(
+        text.quotas,
+        file,
+        'traces of quotas are not run by this version',
+        'keep them in a suite of their own',
+        'quotas',
+      ),
+    ];
+  }
+  const mesh = meshOf(text, options.profile);
+  const reader = new DocumentReader(mesh);
+  readFiles(node, text, reader, options);
+  for (const [index, document] of text.documents.entries()) reader.read(document, ['documents', index]);
+  if (reader.faults.some((fault) => fault.severity === 'error')) return reader.faults;
+  return { file, text, mesh, program: compile(makePolicySet(mesh, reader.documents), 1) };
+}
+
+function meshOf({ mesh, profile }: SuiteText, override: Profile | undefined): Mesh {
+  return {
+    rootNamespace: mesh?.rootNamespace ?? defaultMesh.rootNamespace,
+    trustDomain: mesh?.trustDomain ?? defaultMesh.trustDomain,
+    trustDomainAliases: mesh?.trustDomainAliases ?? defaultMesh.trustDomainAliases,
+    pathNormalization: mesh?.pathNormalization ?? null,
+    trustedHops: mesh?.trustedHops ?? 0,
+    profile: override ?? profile,
+  };
+}
+
+function readFiles(node: Node, text: SuiteText, reader: DocumentReader, options: LoadOptions): void {
+  const names = node.kind === 'map' ? node.get('policies') : undefined;
+  for (const [index, name] of text.policies.entries()) {
+    const file = options.readFile(name);
+    if (file === undefined) {
+      const at = names?.kind === 'list' ? names.items[index] : undefined;
+      const fix = 'write the path of a file, relative to this one';
+      reader.faults.push(faultAt(at ?? node, '', `\`${name}\` cannot be read`, fix, `policies[${index}]`));
+      continue;
+    }
+    const { documents, faults } = readYaml(file.text, file.name);
+    reader.faults.push(...faults);
+    if (faults.length === 0) for (const document of documents) reader.read(document);
+  }
+}
+
+function faultAt(node: Node | undefined, file: string, reason: string, fix: string, field = ''): Fault {
+  return { severity: 'error', place: node?.place ?? { file, line: 1, column: 1 }, field, reason, fix };
+}
