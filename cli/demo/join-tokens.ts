@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { IdentityAdminClient } from '#proto/gen/garrison/v1/identity.ts';
 import { callUnary } from '#runtime/grpc/call-unary.ts';
 import { grpcClient } from '#runtime/grpc/client.ts';
-import { adminSocket } from '#services/ca/compose.ts';
+import { adminSocket } from '#services/ca/admin/admin-socket.ts';
 
 /** One join token for each name, made on the socket that only the owner of the state folder may open. */
 export async function createTokens(state: string, names: readonly string[]): Promise<ReadonlyMap<string, string>> {
