@@ -1,4 +1,5 @@
 const unknown = 'unknown';
+const portSuffix = /:\d{1,5}$/;
 const kubernetesName = /^([^.]+)\.([^.]+)\.svc(?:\.|$)/;
 
 /** `reviews.default.svc.cluster.local` is service `reviews` of `default`; any other host is a service by its whole name. */
@@ -27,7 +28,8 @@ export class HostFallback {
     this.#limit = limit;
   }
 
-  serviceOf(host: string): string | undefined {
+  serviceOf(header: string): string | undefined {
+    const host = header.replace(portSuffix, '').toLowerCase();
     if (this.#hosts.has(host)) return host;
     if (this.#hosts.size >= this.#limit || host.length > 253) return undefined;
     this.#hosts.add(host);

@@ -122,6 +122,16 @@ describe('labels', () => {
     expect(lines().join('\n')).toContain('destination_service="a\\"} 1\\nistio_requests_total{x=\\"\\\\"');
   });
 
+  test('without a service the Host header says it, whatever its port', () => {
+    const { record, labels } = metrics();
+    record({ 'destination.service.host': undefined, 'request.host': 'Reviews.bookinfo.svc:9080' });
+    expect(labels()).toMatchObject({
+      destination_service: 'reviews.bookinfo.svc',
+      destination_service_name: 'reviews',
+      destination_service_namespace: 'bookinfo',
+    });
+  });
+
   test('hosts that callers make up end as unknown', () => {
     const { record, lines } = metrics({ maxSeries: 1000 });
     for (let i = 0; i < 300; i++) record({ 'destination.service.host': undefined, 'request.host': `h${i}.example` });
