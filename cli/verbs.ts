@@ -15,4 +15,10 @@ export const verbs: Readonly<Record<string, () => Promise<{ readonly verb: Verb 
   'policy test': () => import('./policy/test/verb.ts'),
   demo: () => import('./demo/verb.ts'),
   report: () => import('./report.ts'),
+  'identity check-id': () => import('./identity/check-id.ts'),
+  'identity token create': () => import('./identity/token-create.ts'),
+  'identity list': () => import('./identity/list.ts'),
+  'identity show': () => import('./identity/show.ts'),
+  'identity mint': () => import('./identity/mint.ts'),
+  'identity bundle show': () => import('./identity/bundle-show.ts'),
 };

@@ -8,6 +8,7 @@ import { GrpcServer } from '#runtime/grpc/server.ts';
 import { Metrics } from '#runtime/metrics.ts';
 import { displayName } from '#runtime/read-files.ts';
 import { watchFiles } from '#runtime/watch-files.ts';
+import { adminSocket } from './admin/admin-socket.ts';
 import { serveIdentityAdmin, trustBundle } from './admin/identity-admin.ts';
 import { describeCa } from './admin/describe-ca.ts';
 import { openCaCore, type CaCore, type CaSurroundings } from './ca-core.ts';
@@ -30,9 +31,6 @@ export interface Ca extends AsyncDisposable {
   };
   readonly admin: AdminServer;
 }
-
-/** Where the operator's verbs find a CA: below its state folder, for its owner alone. */
-export const adminSocket = 'ca/admin.sock';
 
 /** The certificate authority, serving when this resolves. Disposing drains it. */
 export async function composeCa(

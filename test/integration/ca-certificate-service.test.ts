@@ -13,7 +13,7 @@ import { grpcClient, type ClientSecurity } from '#runtime/grpc/client.ts';
 import { staticIdentity, type Identity } from '#runtime/identity-source.ts';
 import { workloadIdentity } from '#runtime/identity/workload-identity.ts';
 import { silentLogger } from '#runtime/logger.ts';
-import { adminSocket } from '#services/ca/compose.ts';
+import { adminSocket } from '#services/ca/admin/admin-socket.ts';
 import { buildRequest } from '#test/fakes/certificate-requests.ts';
 import { registration, runCa, type RunningCa } from '#test/fakes/running-ca.ts';
 import { TestPki } from '#test/fakes/mesh-pki.ts';

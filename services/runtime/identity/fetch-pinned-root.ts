@@ -44,7 +44,11 @@ function chainOf(address: Address, signal: AbortSignal): Promise<Buffer[]> {
     socket.once('close', () => signal.removeEventListener('abort', abort));
     socket.once('secureConnect', () => {
       resolve(walk(socket.getPeerCertificate(true)));
-      socket.destroy();
+      socket.removeAllListeners('timeout');
+      socket.setTimeout(timeoutMs, () => socket.destroy());
+      // An orderly end: to the server this is a connection that changed its mind, not one that broke.
+      socket.end();
+      socket.resume();
     });
   });
 }
