@@ -1,12 +1,15 @@
-import { closeSync, mkdirSync, openSync, statSync } from 'node:fs';
+import { closeSync, openSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { GarrisonError } from '#proto/errors/index.ts';
+import { makeFolder } from './make-folder.ts';
 
 export interface DatabaseOptions {
   /** True where a record must survive a power cut the moment it is acknowledged; false where the last ones may be lost. */
   readonly durable: boolean;
   readonly setting?: string;
+  /** How long a statement waits for another process to let go. */
+  readonly lockWaitMs?: number;
 }
 
 /** Checking reads the whole file: done up to this size, beyond it a start would take longer than anybody waits. */
@@ -15,10 +18,10 @@ const checkedBytes = 64 * 1024 * 1024;
 /** Opens or creates an SQLite file in WAL mode, readable by its owner only. What is wrong with it is told in one sentence. */
 export function openDatabase(file: string, options: DatabaseOptions): DatabaseSync {
   try {
-    mkdirSync(path.dirname(file), { recursive: true, mode: 0o700 });
+    makeFolder(path.dirname(file));
     // SQLite gives its side files the permissions of the main one.
     closeSync(openSync(file, 'a', 0o600));
-    const database = new DatabaseSync(file, { timeout: 5000 });
+    const database = new DatabaseSync(file, { timeout: options.lockWaitMs ?? 5000 });
     try {
       prepare(database, file, options);
       return database;

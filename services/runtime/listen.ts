@@ -1,9 +1,10 @@
-import { chmodSync, lstatSync, mkdirSync, unlinkSync } from 'node:fs';
+import { chmodSync, lstatSync, unlinkSync } from 'node:fs';
 import { type Server, connect } from 'node:net';
 import { once } from 'node:events';
 import path from 'node:path';
 import { GarrisonError } from '#proto/errors/index.ts';
 import { type Address, formatAddress, isUnix } from './address.ts';
+import { makeFolder } from './make-folder.ts';
 
 export interface ListenPlace {
   /** The setting the address comes from, as people write it: `authz.listen`. */
@@ -31,7 +32,7 @@ export async function listen(server: Server, address: Address, place: ListenPlac
 }
 
 async function bindUnix(server: Server, file: string, mode: number): Promise<void> {
-  mkdirSync(path.dirname(file), { recursive: true, mode: 0o700 });
+  makeFolder(path.dirname(file));
   const listening = once(server, 'listening');
   // The file is made by bind(2), within this call; the mask keeps others out between that and chmod.
   const mask = process.umask(0o177);

@@ -1,7 +1,8 @@
-import { accessSync, chmodSync, constants, mkdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
+import { accessSync, chmodSync, constants, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
 import { closeSync, fsyncSync, openSync, writeSync } from 'node:fs';
 import path from 'node:path';
 import { GarrisonError } from '#proto/errors/index.ts';
+import { makeFolder } from './make-folder.ts';
 
 /** The folder where a process keeps what it must not lose or show: only its owner may enter (0700). */
 export class StateFolder {
@@ -14,7 +15,7 @@ export class StateFolder {
   /** Creates it where needed. Refuses a folder that others may write to: they could swap the keys in it. */
   static open(folder: string, setting = 'state'): StateFolder {
     try {
-      mkdirSync(folder, { recursive: true, mode: 0o700 });
+      makeFolder(folder);
       const { mode, uid } = statSync(folder);
       const own = process.getuid?.();
       if (own !== undefined && uid === own) chmodSync(folder, 0o700);
@@ -46,7 +47,7 @@ export class StateFolder {
     const file = this.join(name);
     const fresh = `${file}.${process.pid}.new`;
     try {
-      mkdirSync(path.dirname(file), { recursive: true, mode: 0o700 });
+      makeFolder(path.dirname(file));
       rmSync(fresh, { force: true });
       const fd = openSync(fresh, 'wx', mode);
       try {

@@ -55,6 +55,18 @@ describe('garrison.yaml', () => {
     });
   });
 
+  test('key servers that are not public are named one by one', () => {
+    const keys = (text: string) => read(`authz: { keys: ${text} }`).authz.keys;
+    expect(read('').authz.keys).toEqual({ allow: [], authorities: undefined, maxStaleMs: 21_600_000 });
+    expect(keys('{ allow: [idp.internal, 10.0.0.0/8, "fd00::/8", 127.0.0.1], maxStale: 1h }')).toMatchObject({
+      allow: ['idp.internal', '10.0.0.0/8', 'fd00::/8', '127.0.0.1'],
+      maxStaleMs: 3_600_000,
+    });
+    for (const wrong of ['10.0.0', '127.1', 'a/b', '10.0.0.0/33', '*.example', '0x7f000001/8', '""']) {
+      expect(refusalOf(() => keys(`{ allow: ["${wrong}"] }`)).code).toBe('INVALID_ARGUMENT');
+    }
+  });
+
   test('paths are relative to the file, and null turns off what may be off', () => {
     const file = fileWith(
       'state: ./s\npolicies: [p, /abs]\nauthz: { http: null, local: "unix:./a.sock" }\nca: { bundleEndpoint: null }',
