@@ -141,7 +141,7 @@ export class SqliteAuditStore implements AuditStore {
       return result;
     } catch (error) {
       this.#rollBack();
-      const why = error instanceof Error ? error.message : String(error);
+      const why = (error as Partial<Error>).message ?? String(error);
       throw new GarrisonError('UNAVAILABLE', `audit database cannot be written: ${why}`, {
         place: this.#place,
         remedy: 'free space on its disk and see that the file can be written, then send the report again',

@@ -25,9 +25,9 @@ test('a full disk costs nothing that was acknowledged, and writing goes on when 
     }
   })().catch((error: unknown) => error);
   expect(failure).toBeInstanceOf(GarrisonError);
+  expect((failure as GarrisonError).message).toBe('audit database cannot be written: database or disk is full');
   expect(failure).toMatchObject({
     code: 'UNAVAILABLE',
-    message: 'audit database cannot be written: database or disk is full',
     place: 'audit.db',
     remedy: expect.stringContaining('free space'),
   });
