@@ -1,5 +1,5 @@
 import { isNull, parse, readYaml } from '#schema/index.ts';
-import type { Fault, MapNode, Node } from '#schema/index.ts';
+import type { Fault, MapNode, Node, ReadYaml } from '#schema/index.ts';
 import { compile } from '../compile/program.ts';
 import type { Program } from '../compile/program.ts';
 import { defaultMesh } from '../documents/mesh.ts';
@@ -36,8 +36,11 @@ export function isSuite(node: Node): node is MapNode {
 }
 
 /** Reads a suite and everything it names. One fault, in it or in a document, and it cannot be run. */
-export function loadSuite(source: SuiteSource, options: LoadOptions): Suite | readonly Fault[] {
-  const { documents, faults } = readYaml(source.text, source.name);
+export function loadSuite(
+  source: SuiteSource,
+  options: LoadOptions,
+  { documents, faults }: ReadYaml = readYaml(source.text, source.name),
+): Suite | readonly Fault[] {
   if (faults.length > 0) return faults;
   const [node, second] = documents;
   if (node === undefined) return [faultAt(undefined, source.name, 'holds no suite', 'begin it with `suite: NAME`')];

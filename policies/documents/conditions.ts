@@ -49,7 +49,10 @@ export const condition: Shape<Condition> = map(
     }
     return { key, values, notValues };
   },
-  { properties: { ...(fields.schema['properties'] as object), key: { type: 'string', pattern: knownKeys } } },
+  {
+    properties: { ...(fields.schema['properties'] as object), key: { type: 'string', pattern: knownKeys } },
+    anyOf: [{ required: ['values'] }, { required: ['notValues'] }],
+  },
 );
 
 // A list that could not be read still is one: its own fault says what is wrong with it.

@@ -98,11 +98,26 @@ const fields = object({
   }),
 });
 
-export const jwtRule: Shape<JwtRule> = map(fields, ({ jwks_uri: formerUri, timeout, ...value }, here) => {
-  checkKeySource(here);
-  const jwksUri = value.jwksUri ?? formerUri;
-  return { ...value, place: here.node.place, issuer: value.issuer ?? '', jwksUri, timeoutMs: timeout };
-});
+const keySourceSchema = {
+  anyOf: [{ required: ['issuer'] }, { required: ['jwksUri'] }, { required: ['jwks_uri'] }],
+  not: {
+    anyOf: [
+      { required: ['jwks', 'jwksUri'] },
+      { required: ['jwks', 'jwks_uri'] },
+      { required: ['jwksUri', 'jwks_uri'] },
+    ],
+  },
+};
+
+export const jwtRule: Shape<JwtRule> = map(
+  fields,
+  ({ jwks_uri: formerUri, timeout, ...value }, here) => {
+    checkKeySource(here);
+    const jwksUri = value.jwksUri ?? formerUri;
+    return { ...value, place: here.node.place, issuer: value.issuer ?? '', jwksUri, timeoutMs: timeout };
+  },
+  keySourceSchema,
+);
 
 function checkKeySource(here: Here): void {
   const uri = ['jwksUri', 'jwks_uri'].filter((key) => here.has(key));

@@ -74,6 +74,17 @@ export const scopeFields = {
   }),
 };
 
+/** JSON Schema for "one of the three". */
+export const scopeSchema = {
+  not: {
+    anyOf: [
+      { required: ['selector', 'targetRef'] },
+      { required: ['selector', 'targetRefs'] },
+      { required: ['targetRef', 'targetRefs'] },
+    ],
+  },
+};
+
 interface ScopeOf {
   readonly selector: Selector | undefined;
   readonly targetRef: TargetRef | undefined;

@@ -24,8 +24,10 @@ export function findSuites(paths: readonly string[], cwd: string, profile: Profi
   const unreadable: { file: string; faults: readonly Fault[] }[] = [];
   const named = new Set<string>();
   for (const file of readSources(paths, cwd)) {
-    if (!given.has(file.name) && !mayBeSuite(file)) continue;
-    const loaded = loadSuite(file, { profile, readFile: (relative) => readBeside(file.name, relative, named) });
+    const read = readYaml(file.text, file.name);
+    // What cannot be read at all might have been a suite.
+    if (!given.has(file.name) && read.faults.length === 0 && !read.documents.some(isSuite)) continue;
+    const loaded = loadSuite(file, { profile, readFile: (relative) => readBeside(file.name, relative, named) }, read);
     if ('program' in loaded) suites.push(loaded);
     else unreadable.push({ file: file.name, faults: loaded });
   }
@@ -36,12 +38,6 @@ export function findSuites(paths: readonly string[], cwd: string, profile: Profi
     });
   }
   return { suites, unreadable, named: [...named] };
-}
-
-/** What cannot be read at all might have been one. */
-function mayBeSuite(file: SuiteSource): boolean {
-  const { documents, faults } = readYaml(file.text, file.name);
-  return faults.length > 0 || documents.some(isSuite);
 }
 
 function readBeside(suite: string, relative: string, named: Set<string>): SuiteSource | undefined {

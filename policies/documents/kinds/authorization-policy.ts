@@ -6,7 +6,7 @@ import { dryRunAnnotation, metadata } from '../metadata.ts';
 import { actions } from '../model.ts';
 import type { AuthorizationPolicy, Metadata, Rule, Source } from '../model.ts';
 import { maxRules, rule } from '../rules.ts';
-import { readScope, scopeFields } from '../selector.ts';
+import { readScope, scopeFields, scopeSchema } from '../selector.ts';
 
 const provider = object({
   name: field(string({ minLength: 1 }), {
@@ -14,6 +14,10 @@ const provider = object({
     required: true,
   }),
 });
+
+function isAction(...names: string[]): object {
+  return { properties: { action: { enum: names } }, required: ['action'] };
+}
 
 const spec = check(
   object({
@@ -28,6 +32,13 @@ const spec = check(
     readScope(value, here);
     checkAction(value, here);
     if (value.action === 'CUSTOM') refuseIdentity(here);
+  },
+  {
+    allOf: [
+      scopeSchema,
+      { if: isAction('DENY', 'CUSTOM'), then: { required: ['rules'], properties: { rules: { minItems: 1 } } } },
+      { if: isAction('CUSTOM'), then: { required: ['provider'] }, else: { not: { required: ['provider'] } } },
+    ],
   },
 );
 type Spec = Parsed<typeof spec>;

@@ -49,6 +49,7 @@ const spec = check(
       here.fault('ports can be named for selected workloads only', 'add a `selector` with labels', 'portLevelMtls');
     }
   },
+  { dependentRequired: { portLevelMtls: ['selector'] } },
 );
 
 export const peerAuthentication: Shape<PeerAuthentication> = documentShape({

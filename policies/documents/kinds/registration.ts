@@ -61,6 +61,7 @@ const spec = check(
       here.fault('`spiffeId` and `serviceAccount` exclude each other', 'keep one of them', 'serviceAccount');
     if (!id && !account) here.fault('names no identity', 'add `serviceAccount` or `spiffeId`');
   },
+  { oneOf: [{ required: ['spiffeId'] }, { required: ['serviceAccount'] }] },
 );
 type Spec = Parsed<typeof spec>;
 

@@ -4,7 +4,7 @@ import { documentShape } from '../document-shape.ts';
 import { jwtRule } from '../jwt-rule.ts';
 import { metadataWithoutDryRun } from '../metadata.ts';
 import type { RequestAuthentication } from '../model.ts';
-import { readScope, scopeFields } from '../selector.ts';
+import { readScope, scopeFields, scopeSchema } from '../selector.ts';
 
 const spec = check(
   object({
@@ -17,6 +17,7 @@ const spec = check(
   (value, here) => {
     readScope(value, here);
   },
+  scopeSchema,
 );
 
 export const requestAuthentication: Shape<RequestAuthentication> = documentShape({
