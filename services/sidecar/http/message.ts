@@ -5,7 +5,8 @@ export interface RequestHead {
   readonly method: string;
   /** The request target as sent: `/path?query`, `*`, or a whole URI. */
   readonly target: string;
-  readonly version: '0.9' | '1.0' | '1.1' | '2';
+  /** `1.0`, `1.1` or `2`; a parser may have let another one through. */
+  readonly version: string;
   /** HTTP/2's `:authority` stands here as `host`. */
   readonly fields: Fields;
 }

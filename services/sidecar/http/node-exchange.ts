@@ -47,7 +47,7 @@ export class NodeExchange implements Exchange {
     this.head = {
       method: request.method ?? '',
       target: request.url ?? '',
-      version: request.httpVersion as RequestHead['version'],
+      version: request.httpVersion,
       fields: request.rawHeaders,
     };
     this.body = announcesBody(request)

@@ -21,6 +21,8 @@ interface Line {
   /** Ends the connection once what was written has left. */
   readonly close: () => void;
   waiting: number;
+  /** The answer that is being worked on. */
+  current: ServerResponse | undefined;
   last: Promise<void>;
 }
 
@@ -64,7 +66,13 @@ export class NodeHttpServer implements HttpServerPort {
   }
 
   accept(socket: Socket, connection: Connection): void {
-    this.#lines.set(socket, { connection, close: () => socket.destroySoon(), waiting: 0, last: Promise.resolve() });
+    this.#lines.set(socket, {
+      connection,
+      close: () => socket.destroySoon(),
+      waiting: 0,
+      current: undefined,
+      last: Promise.resolve(),
+    });
     socket.on('close', () => this.#lines.delete(socket));
     this.#server.emit('connection', socket);
   }
@@ -92,9 +100,11 @@ export class NodeHttpServer implements HttpServerPort {
     }
     const serve = async (): Promise<void> => {
       if (this.#draining) response.shouldKeepAlive = false;
+      line.current = response;
       const exchange = new NodeExchange(request, response, line.connection, { upgrade: false, expectsContinue });
       await this.#serve(exchange, request.socket);
       line.waiting -= 1;
+      line.current = undefined;
       if (this.#draining && line.waiting === 0) line.close();
     };
     line.waiting += 1;
@@ -133,7 +143,9 @@ export class NodeHttpServer implements HttpServerPort {
   #connect(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     const line = this.#lines.get(socket);
     if (line === undefined || line.waiting > 0 || this.#options.onConnect === undefined) {
-      socket.end('HTTP/1.1 405 Method Not Allowed\r\nconnection: close\r\ncontent-length: 0\r\n\r\n');
+      socket.end('HTTP/1.1 405 Method Not Allowed\r\nconnection: close\r\ncontent-length: 0\r\n\r\n', () =>
+        socket.destroy(),
+      );
       return;
     }
     if (head.length > 0) socket.unshift(head);
@@ -148,13 +160,17 @@ export class NodeHttpServer implements HttpServerPort {
       const detail = 'reason' in error && typeof error.reason === 'string' ? error.reason : error.message;
       this.#options.onBroken(line.connection, `${code === '' ? 'error' : code}: ${detail}`);
     }
-    // In the midst of an answer another one would be taken for its body.
-    if (!socket.writable || line === undefined || line.waiting > 0) socket.destroy();
+    if (!socket.writable || line === undefined || !mayAnswer(line)) socket.destroy();
     else
       socket.end(`HTTP/1.1 ${statusOf(code)}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n`, () =>
         socket.destroy(),
       );
   }
+}
+
+/** In the midst of an answer another one would be taken for its body, and before an earlier one for that. */
+function mayAnswer({ waiting, current }: Line): boolean {
+  return waiting === 0 || (waiting === 1 && current !== undefined && !current.headersSent && !current.req.complete);
 }
 
 function statusOf(code: string): string {

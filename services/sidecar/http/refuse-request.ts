@@ -17,9 +17,11 @@ const authority = /^(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~!$&'()*+,;=%-]*)(:[0-9]{0,5
 const notHopByHop =
   /^(host|content-length|transfer-encoding|authorization|cookie|content-type|x-forwarded-.*|x-garrison-.*|:.*)$/;
 
+const versions: ReadonlySet<string> = new Set(['1.0', '1.1', '2']);
+
 /** What two readers could take for two different requests is answered with an error and never forwarded. */
 export function refuseRequest(head: RequestHead, maxLines: number): Refusal | undefined {
-  if (head.version === '0.9') return { status: 505, reason: 'HTTP/0.9 is not spoken here' };
+  if (!versions.has(head.version)) return { status: 505, reason: `HTTP/${head.version} is not spoken here` };
   if (head.method === 'CONNECT') return { status: 405, reason: 'CONNECT is not served' };
   if (!token.test(head.method)) return bad('the method is no token');
   if (head.fields.length > maxLines * 2) return { status: 431, reason: `more than ${maxLines} header lines` };

@@ -30,6 +30,11 @@ export function answerFailed(request: RequestHead, status: number, text: string)
   return { head: { status, reason: '', fields }, body: text };
 }
 
+/** The last answer of its connection, on which the next request could start anywhere. */
+export function closing(own: OwnAnswer): OwnAnswer {
+  return { ...own, head: { ...own.head, fields: [...own.head.fields, 'connection', 'close'] } };
+}
+
 /** A message that is over with its head, which gRPC calls Trailers-Only. */
 function grpcHead(code: number, message: string, more: readonly string[]): ResponseHead {
   const fields = ['content-type', 'application/grpc', 'grpc-status', String(code), 'grpc-message', percent(message)];

@@ -17,7 +17,7 @@ import type { Reporter } from '../report/reporter.ts';
 import type { SidecarCounts } from '../sidecar-counts.ts';
 import { type ResponseFlag, UpstreamFailure } from '../upstream-failure.ts';
 import type { OwnWorkload } from '../workload.ts';
-import { type OwnAnswer, answerDenied, answerFailed } from './answer-denied.ts';
+import { type OwnAnswer, answerDenied, answerFailed, closing } from './answer-denied.ts';
 
 export interface InboundServing {
   readonly workload: OwnWorkload;
@@ -165,10 +165,6 @@ function fieldsForApplication(serving: InboundServing, exchange: Exchange, head:
 async function answerOwn(exchange: Exchange, { head, body }: OwnAnswer): Promise<Course> {
   const transfer = await exchange.answer(head, body);
   return { ...nothing, head, transfer, grpcStatus: firstOf(head.fields, 'grpc-status') };
-}
-
-function closing(own: OwnAnswer): OwnAnswer {
-  return { ...own, head: { ...own.head, fields: [...own.head.fields, 'connection', 'close'] } };
 }
 
 function grpcStatusOf(request: RequestHead, head: ResponseHead, body: Body | undefined): string | undefined {

@@ -25,7 +25,7 @@ export async function sendToService(
   request: UpstreamRequest,
   onAttempt: (endpoint: RouteEndpoint) => void,
 ): Promise<Reply> {
-  let last = new UpstreamFailure('UH', 'the service documents name no endpoint for it', { unsent: true });
+  let last: UpstreamFailure | undefined;
   for (const endpoint of balancer.order(route.host, route.endpoints).slice(0, attempts)) {
     onAttempt(endpoint);
     try {
@@ -38,5 +38,5 @@ export async function sendToService(
       last = error;
     }
   }
-  throw last;
+  throw last ?? new UpstreamFailure('UH', 'the service documents name no endpoint for it', { unsent: true });
 }

@@ -52,5 +52,6 @@ function refuse(socket: Duplex, status: number, text: string): void {
   const length = Buffer.byteLength(text);
   socket.end(
     `HTTP/1.1 ${status} Bad Gateway\r\nconnection: close\r\ncontent-type: text/plain\r\ncontent-length: ${length}\r\n\r\n${text}`,
+    () => socket.destroy(),
   );
 }

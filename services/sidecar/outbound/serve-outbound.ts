@@ -5,7 +5,7 @@ import { cleanRequest, cleanResponse } from '../http/clean-headers.ts';
 import { type RequestHead, type ResponseHead, firstOf, isGrpc, requestBytes, responseBytes } from '../http/message.ts';
 import type { Exchange, Handle, Transfer } from '../http/port.ts';
 import { refuseRequest } from '../http/refuse-request.ts';
-import { answerFailed } from '../inbound/answer-denied.ts';
+import { answerFailed, closing } from '../inbound/answer-denied.ts';
 import type { Limits } from '../limits.ts';
 import { addOutcome, reportBag } from '../report/outcome.ts';
 import type { Reporter } from '../report/reporter.ts';
@@ -69,7 +69,7 @@ async function deliver(
   onDestination: (route: Route, endpoint: RouteEndpoint | undefined) => void,
 ): Promise<Course> {
   const refusal = refuseRequest(exchange.head, serving.limits.headerLines);
-  if (refusal !== undefined) return fail(exchange, head, refusal.status, refusal.reason, 'DPE');
+  if (refusal !== undefined) return fail(exchange, head, refusal.status, refusal.reason, 'DPE', true);
   const written = firstOf(head.fields, 'host');
   if (written === undefined) return fail(exchange, head, 400, 'a Host is needed to know whom the request is for', 'NR');
   const { host, port } = splitHost(written);
@@ -119,8 +119,10 @@ async function fail(
   status: number,
   text: string,
   flag: ResponseFlag,
+  last = false,
 ): Promise<Course> {
-  const own = answerFailed(head, status, text);
+  const answer = answerFailed(head, status, text);
+  const own = last && head.version !== '2' ? closing(answer) : answer;
   return { head: own.head, transfer: await exchange.answer(own.head, own.body), flag };
 }
 
