@@ -55,7 +55,14 @@ export async function serveUntil(
   main: (signal: AbortSignal) => Promise<AsyncDisposable>,
   drainMs = 10_000,
 ): Promise<boolean> {
-  const serving = await main(signal);
+  let serving: AsyncDisposable;
+  try {
+    serving = await main(signal);
+  } catch (error) {
+    // Told to end while it started: what it was waiting for then fails, and that is no failure.
+    if (signal.aborted) return true;
+    throw error;
+  }
   // Nothing else may hold the process: a service whose every socket is unreferenced still serves until told to end.
   const alive = setInterval(() => undefined, 2 ** 30);
   await aborted(signal);

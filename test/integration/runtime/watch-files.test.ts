@@ -19,8 +19,9 @@ const put = (name: string, text: string): void => writeFileSync(at(name), text);
 /** Reads on until the files are these, by name below the root and text. */
 async function until(watch: AsyncGenerator<Snapshot>, wanted: Record<string, string>): Promise<Snapshot> {
   for (;;) {
-    const { value, done } = await watch.next();
-    if (done === true) throw new Error('the watch ended');
+    const next = await watch.next();
+    if (next.done === true) throw new Error('the watch ended');
+    const { value } = next;
     const found = Object.fromEntries(
       value.files.map(({ name, text }) => [path.relative(root, name), Buffer.from(text).toString()]),
     );
