@@ -1,0 +1,110 @@
+import { describe, expect, test } from '@jest/globals';
+import { describeFault, loadPolicies } from '#policies/documents/index.ts';
+import type { Mesh, PolicySet } from '#policies/documents/index.ts';
+
+function faultsOf(...texts: string[]): string[] {
+  const loaded = loadPolicies(texts.map((text, index) => ({ name: `${'abc'[index] ?? 'x'}.yaml`, text })));
+  if (loaded.ok) throw new Error('was taken');
+  return loaded.faults.map(describeFault);
+}
+
+function setOf(text: string, mesh: Partial<Mesh> = {}): PolicySet {
+  const loaded = loadPolicies([{ name: 'a.yaml', text }], mesh);
+  if (!loaded.ok) throw new Error(loaded.faults.map(describeFault).join('\n'));
+  return loaded.set;
+}
+
+const policy = (name: string, spec = '{}'): string =>
+  `apiVersion: security.istio.io/v1\nkind: AuthorizationPolicy\nmetadata: { name: ${name}, namespace: shop }\nspec: ${spec}\n`;
+
+describe('documents are taken all together or not at all', () => {
+  test('one fault refuses all texts', () => {
+    expect(faultsOf(policy('good'), policy('bad', '{ action: DENY }'))).toEqual([
+      'b.yaml:4:7: spec.rules: DENY without rules can never match; add `rules`; `rules: [{}]` matches everything',
+    ]);
+  });
+
+  test('a text that is not YAML refuses all texts', () => {
+    expect(faultsOf(policy('good'), 'a: [')).toEqual([
+      'b.yaml:1:5: flow sequence in block collection must be sufficiently indented and end with a ]; line the keys of one mapping up',
+    ]);
+  });
+
+  test('every fault of every document is told in one pass, in the order of the texts', () => {
+    const bad = policy(
+      'x',
+      '{ action: DENNY, rulez: [], rules: [{ from: [] }, { to: [{ operation: { ports: [a] } }] }] }',
+    );
+    expect(faultsOf(bad, policy('Y'))).toEqual([
+      'a.yaml:4:17: spec.action: must be one of `ALLOW`, `DENY`, `AUDIT`, `CUSTOM`, not `DENNY`; did you mean `DENY`?',
+      'a.yaml:4:24: spec.rulez: unknown key `rulez`; did you mean `rules`?',
+      'a.yaml:4:51: spec.rules[0].from: must not be empty',
+      'a.yaml:4:87: spec.rules[1].to[0].operation.ports[0]: `a` is not a port; write a number from 0 to 65535',
+      'b.yaml:3:19: metadata.name: `Y` is not a name; use lower-case letters, digits, `-` and `.`, beginning and ending with a letter or digit',
+    ]);
+  });
+
+  test('the same document twice names both places', () => {
+    expect(faultsOf(policy('x'), `---\n${policy('y')}---\n${policy('x')}`)).toEqual([
+      'b.yaml:7:1: metadata.name: AuthorizationPolicy `shop/x` is already given at a.yaml:3:11; rename or remove one of them',
+    ]);
+  });
+
+  test('the same name in another kind or namespace is another document', () => {
+    const other = policy('x').replace('shop', 'bank');
+    const peer = 'apiVersion: security.istio.io/v1\nkind: PeerAuthentication\nmetadata: { name: x, namespace: shop }\n';
+    expect(setOf(`${policy('x')}---\n${other}---\n${peer}`).documents).toHaveLength(3);
+  });
+
+  test('a suite of cases among documents is pointed out', () => {
+    expect(faultsOf('suite: x\ncases: []\n')).toEqual([
+      'a.yaml:1:1: is a suite of cases, not a document; run it with `garrison policy test`',
+    ]);
+  });
+
+  test('no text at all is a set without documents', () => {
+    const loaded = loadPolicies([]);
+    expect(loaded.ok && loaded.set.documents).toEqual([]);
+  });
+});
+
+describe('what is read', () => {
+  test('an AuthorizationPolicy', () => {
+    const [read] = setOf(
+      policy(
+        'x',
+        '{ selector: { matchLabels: { app: a } }, action: AUDIT, rules: [{ to: [{ operation: { ports: ["0080"] } }] }] }',
+      ),
+    ).authorization;
+    expect(read).toMatchObject({ action: 'AUDIT', dryRun: false, provider: undefined, targetRefs: [] });
+    expect(read?.selector).toEqual(new Map([['app', 'a']]));
+    expect(read?.rules[0]?.to[0]?.ports).toEqual(['80']);
+    expect(read?.rules[0]?.from).toEqual([]);
+    expect(read?.rules[0]?.place).toEqual({ file: 'a.yaml', line: 4, column: 71 });
+  });
+
+  test('documents of a List, JSON as well as YAML', () => {
+    const item = { apiVersion: 'security.istio.io/v1beta1', kind: 'PeerAuthentication', metadata: { name: 'x' } };
+    const [read] = setOf(JSON.stringify({ apiVersion: 'v1', kind: 'List', items: [item] })).peerAuthentication;
+    expect(read).toMatchObject({ mode: 'UNSET', metadata: { name: 'x', namespace: 'default' } });
+  });
+
+  test('a Registration in the trust domain of the mesh', () => {
+    const text =
+      'apiVersion: garrison.dev/v1\nkind: Registration\nmetadata: { name: x, namespace: shop }\nspec: { serviceAccount: cart, selectors: [token:a], x509Ttl: 1h }\n';
+    const [read] = setOf(text, { trustDomain: 'corp.example' }).registrations;
+    expect(read).toMatchObject({ spiffeId: 'spiffe://corp.example/ns/shop/sa/cart', x509TtlSeconds: 3600 });
+  });
+
+  test('a Handler with its defaults', () => {
+    const text =
+      'apiVersion: garrison.dev/v1\nkind: Handler\nmetadata: { name: x }\nspec: { check: { protocol: grpc, address: "127.0.0.1:1" } }\n';
+    expect(setOf(text).handlers[0]?.check).toMatchObject({ timeoutMs: 1000, failureMode: 'deny', statusOnError: 403 });
+  });
+
+  test('a key that JavaScript would mistake', () => {
+    const faults = faultsOf(policy('x').replace('shop', 'shop, __proto__: { a: b }, constructor: c'));
+    expect(faults).toHaveLength(2);
+    expect(faults[0]).toContain('unknown key `__proto__`');
+  });
+});
