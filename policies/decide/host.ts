@@ -26,5 +26,5 @@ export function withoutPort(host: string): string {
     if (code < 0x30 || code > 0x39) return host;
   }
   const name = host.slice(0, colon);
-  return name.includes(':') && !name.endsWith(']') ? host : name;
+  return name.includes(':') && !name.startsWith('[') ? host : name;
 }

@@ -30,18 +30,20 @@ export class HeaderScanner {
 
   scan(headers: StringMap, host: string | undefined): HeaderScan {
     let odd = false;
+    let fault: string | undefined;
     for (const [name, value] of headers) {
       if (!this.#ordinary.has(name)) {
         if (isOrdinary(name)) this.#remember(name);
         else if (isToken(name)) odd = true;
-        else if (!pseudo.has(name)) return { fault: 'a header name is no token', odd };
+        else if (!pseudo.has(name)) fault = 'a header name is no token';
       }
-      if (hasForbidden(value)) return { fault: `header \`${name}\` has NUL, CR or LF in its value`, odd };
+      if (hasForbidden(value)) fault = `header \`${name}\` has NUL, CR or LF in its value`;
     }
     const named = headers.get('host');
     if (named !== undefined && host !== undefined && named.toLowerCase() !== host.toLowerCase()) {
-      return { fault: 'two different hosts are named', odd };
+      fault = 'two different hosts are named';
     }
+    if (fault !== undefined) return { fault, odd };
     return odd ? oddNames : clean;
   }
 

@@ -1,3 +1,4 @@
+import { metadataEntry } from '#policies/index.ts';
 import { MapBag } from '#proto/attributes/index.ts';
 import type { AttributeValue } from '#proto/attributes/index.ts';
 
@@ -16,6 +17,11 @@ export interface RequestText {
   headers?: readonly (readonly [name: string, value: string])[];
   namespace?: string;
   labels?: Readonly<Record<string, string>>;
+  gateway?: boolean;
+  workload?: string;
+  /** Payload of a token that was verified. */
+  claims?: Readonly<Record<string, unknown>>;
+  metadata?: readonly { filter: string; key: string; value: string | readonly string[] }[];
   more?: Readonly<Record<string, AttributeValue>>;
 }
 
@@ -48,6 +54,16 @@ export function requestBag(request: RequestText): MapBag {
     const repeated = [...byName].filter(([, all]) => all.length > 1);
     if (repeated.length > 0)
       put('garrison.request.repeated_headers', new Map(repeated.map(([name, all]) => [name, all.join('\n')])));
+  }
+  if (request.gateway === true) put('garrison.destination.gateway', true);
+  put('destination.workload.name', request.workload);
+  if (request.claims !== undefined && protocol !== 'tcp')
+    put('request.auth.raw_claims', JSON.stringify(request.claims));
+  if (request.metadata !== undefined) {
+    put(
+      'garrison.metadata',
+      new Map(request.metadata.map(({ filter, key, value }) => metadataEntry(filter, key, value))),
+    );
   }
   for (const [name, value] of Object.entries(request.more ?? {})) put(name, value);
   return new MapBag(values);
