@@ -13,7 +13,8 @@ export async function exchangeRaw(socket: Socket, bytes: string | Buffer): Promi
   const chunks: Buffer[] = [];
   socket.on('data', (chunk: Buffer) => chunks.push(chunk));
   socket.on('error', () => undefined);
-  const closed = socket.closed ? Promise.resolve() : once(socket, 'close');
+  // Not `once`, which rejects at an error: a reset is one way to be closed.
+  const closed = new Promise<void>((resolve) => (socket.closed ? resolve() : socket.once('close', () => resolve())));
   socket.write(typeof bytes === 'string' ? Buffer.from(bytes, 'latin1') : bytes);
   await closed;
   const text = Buffer.concat(chunks).toString('latin1');
