@@ -7,8 +7,8 @@ import { parseAddress } from '../address.ts';
 import { type LogLevel, logLevels } from '../logger.ts';
 import { readConfigFile, readConfigText } from './read-config-file.ts';
 import {
-  type AuthzConfig,
   type CaConfig,
+  type CheckConfig,
   type TelemetryConfig,
   authzShape,
   caShape,
@@ -36,7 +36,7 @@ export interface Config {
   readonly passphraseFile: string | undefined;
   readonly logLevel: LogLevel;
   readonly ca: CaConfig & { readonly workloadApi: string };
-  readonly authz: AuthzConfig;
+  readonly authz: CheckConfig;
   readonly telemetry: TelemetryConfig;
 }
 

@@ -1,7 +1,7 @@
 import path from 'node:path';
-import { type Shape, boolean, duration, field, integer, map, object, string } from '#schema/index.ts';
+import { type Shape, boolean, duration, field, integer, list, map, object, string } from '#schema/index.ts';
 import type { Address } from '../address.ts';
-import { addressIn, localAddressIn, pathIn, socketIn } from './shapes.ts';
+import { addressIn, hostOrBlock, localAddressIn, pathIn, socketIn } from './shapes.ts';
 
 export interface CaConfig {
   readonly listen: Address;
@@ -19,6 +19,19 @@ export interface AuthzConfig {
   /** `null` turns it off. */
   readonly http: Address | undefined;
   readonly admin: Address;
+}
+
+export interface CheckConfig extends AuthzConfig {
+  readonly keys: KeysConfig;
+}
+
+/** How the keys of token issuers are fetched. */
+export interface KeysConfig {
+  /** Host names, addresses and CIDR blocks that may be asked though they are not public. */
+  readonly allow: readonly string[];
+  /** PEM file of authorities for key servers, beside those the system knows. */
+  readonly authorities: string | undefined;
+  readonly maxStaleMs: number;
 }
 
 /** `File` is undefined until the folder is known that the default lies in. */
@@ -105,11 +118,33 @@ function portFields(folder: string, ports: DefaultPorts) {
   };
 }
 
-export function authzShape(folder: string): Shape<AuthzConfig> {
-  return map(object(portFields(folder, { listen: 9091, http: 8181, admin: 15_024 })), ({ http, ...rest }, here) => ({
-    ...rest,
-    http: http ?? (here.has('http') ? undefined : loopback(8181)),
-  }));
+export function authzShape(folder: string): Shape<CheckConfig> {
+  const keys = object({
+    allow: field(list(hostOrBlock), {
+      default: [],
+      describe: 'hosts, addresses and CIDR blocks that keys may be fetched from though they are not public',
+    }),
+    authorities: field(pathIn(folder), {
+      nullable: true,
+      describe: 'a PEM file of authorities that key servers may have certificates of, beside the well-known ones',
+    }),
+    maxStale: field(duration({ minMs: 60_000, maxMs: 7 * day }), {
+      default: 6 * 3_600_000,
+      describe: 'how long fetched keys stay good while they cannot be fetched anew; `6h`',
+    }),
+  });
+  const written = object({
+    ...portFields(folder, { listen: 9091, http: 8181, admin: 15_024 }),
+    keys: field(keys, { default: undefined, describe: 'how the keys of token issuers are fetched' }),
+  });
+  return map(written, ({ http, keys: given, ...rest }, here) => {
+    const { maxStale, ...places } = given ?? { allow: [], authorities: undefined, maxStale: 6 * 3_600_000 };
+    return {
+      ...rest,
+      http: http ?? (here.has('http') ? undefined : loopback(8181)),
+      keys: { ...places, maxStaleMs: maxStale },
+    };
+  });
 }
 
 export function telemetryShape(folder: string): Shape<TelemetryConfig<string | undefined>> {

@@ -1,5 +1,6 @@
 import path from 'node:path';
 import { type TrustDomain, parseTrustDomain } from '#ca/spiffe-id.ts';
+import { readBlock } from '#policies/compile/address.ts';
 import { GarrisonError } from '#proto/errors/index.ts';
 import { type Shape, map, string } from '#schema/index.ts';
 import { type Address, isLoopback, isUnix, parseAddress } from '../address.ts';
@@ -50,14 +51,24 @@ export function socketIn(folder: string): Shape<string> {
 
 export const trustDomain: Shape<TrustDomain> = refined(parseTrustDomain, ['cluster.local']);
 
+const hostName =
+  /^(?:[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?)(?:\.[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?)*$/;
+
 export const dnsName: Shape<string> = string({
   maxLength: 253,
-  pattern: {
-    expression:
-      /^(?:[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?)(?:\.[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?)*$/,
-    reason: 'is not a DNS name',
-  },
+  pattern: { expression: hostName, reason: 'is not a DNS name' },
 });
+
+/** `idp.example`, `10.1.2.3`, `10.0.0.0/8`, `fd00::/8`. */
+export const hostOrBlock: Shape<string> = refined(
+  (written) => {
+    // A name whose last part is a number is an address to everybody who connects: it must be spelled as one.
+    const isName = hostName.test(written) && !/(^|\.)[0-9]+$/.test(written);
+    if (!isName) readBlock(written, true);
+    return written;
+  },
+  ['idp.example', '10.0.0.0/8'],
+);
 
 /** A name as Kubernetes has them for namespaces, workloads and service accounts. */
 export const objectName: Shape<string> = string({

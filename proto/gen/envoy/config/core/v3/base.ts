@@ -6,21 +6,11 @@
 
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
-import { Struct } from "../../../../google/protobuf/struct.ts";
 import { BoolValue } from "../../../../google/protobuf/wrappers.ts";
 
 export const protobufPackage = "envoy.config.core.v3";
 
 export const protobufFileName = "envoy/config/core/v3/base.proto";
-
-export interface Metadata {
-  readonly filterMetadata: Map<string, { readonly [key: string]: any } | undefined>;
-}
-
-export interface Metadata_FilterMetadataEntry {
-  readonly key: string;
-  readonly value: { readonly [key: string]: any } | undefined;
-}
 
 export interface HeaderValue {
   readonly key: string;
@@ -65,143 +55,6 @@ export interface QueryParameter {
   readonly key: string;
   readonly value: string;
 }
-
-function createBaseMetadata(): Metadata {
-  return { filterMetadata: new Map() };
-}
-
-export const Metadata: MessageFns<Metadata> = {
-  encode(message: Metadata, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    message.filterMetadata.forEach((value, key) => {
-      if (value !== undefined) {
-        Metadata_FilterMetadataEntry.encode({ key: key as any, value }, writer.uint32(10).fork()).join();
-      }
-    });
-    return writer;
-  },
-
-  decode(input: BinaryReader | Uint8Array, length?: number): Metadata {
-    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
-      const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseMetadata() as any;
-      while (reader.pos < end) {
-        const tag = reader.uint32();
-        switch (tag >>> 3) {
-          case 1: {
-            if (tag !== 10) {
-              break;
-            }
-
-            const entry1 = Metadata_FilterMetadataEntry.decode(reader, reader.uint32());
-            if (entry1.value !== undefined) {
-              message.filterMetadata.set(entry1.key, entry1.value);
-            }
-            continue;
-          }
-        }
-        if ((tag & 7) === 4 || tag === 0) {
-          break;
-        }
-        reader.skip(tag & 7);
-      }
-      return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
-  },
-
-  create<I extends Exact<DeepPartial<Metadata>, I>>(base?: I): Metadata {
-    return Metadata.fromPartial(base ?? ({} as any));
-  },
-  fromPartial<I extends Exact<DeepPartial<Metadata>, I>>(object: I): Metadata {
-    const message = createBaseMetadata() as any;
-    message.filterMetadata = (() => {
-      const m = new Map();
-      (object.filterMetadata as Map<string, { readonly [key: string]: any } | undefined> ?? new Map()).forEach(
-        (value, key) => {
-          if (value !== undefined) {
-            m.set(key, value);
-          }
-        },
-      );
-      return m;
-    })();
-    return message;
-  },
-};
-
-function createBaseMetadata_FilterMetadataEntry(): Metadata_FilterMetadataEntry {
-  return { key: "", value: undefined };
-}
-
-export const Metadata_FilterMetadataEntry: MessageFns<Metadata_FilterMetadataEntry> = {
-  encode(message: Metadata_FilterMetadataEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    if (message.key !== "") {
-      writer.uint32(10).string(message.key);
-    }
-    if (message.value !== undefined) {
-      Struct.encode(Struct.wrap(message.value), writer.uint32(18).fork()).join();
-    }
-    return writer;
-  },
-
-  decode(input: BinaryReader | Uint8Array, length?: number): Metadata_FilterMetadataEntry {
-    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
-      const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseMetadata_FilterMetadataEntry() as any;
-      while (reader.pos < end) {
-        const tag = reader.uint32();
-        switch (tag >>> 3) {
-          case 1: {
-            if (tag !== 10) {
-              break;
-            }
-
-            message.key = reader.string();
-            continue;
-          }
-          case 2: {
-            if (tag !== 18) {
-              break;
-            }
-
-            message.value = Struct.unwrap(Struct.decode(reader, reader.uint32()));
-            continue;
-          }
-        }
-        if ((tag & 7) === 4 || tag === 0) {
-          break;
-        }
-        reader.skip(tag & 7);
-      }
-      return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
-  },
-
-  create<I extends Exact<DeepPartial<Metadata_FilterMetadataEntry>, I>>(base?: I): Metadata_FilterMetadataEntry {
-    return Metadata_FilterMetadataEntry.fromPartial(base ?? ({} as any));
-  },
-  fromPartial<I extends Exact<DeepPartial<Metadata_FilterMetadataEntry>, I>>(object: I): Metadata_FilterMetadataEntry {
-    const message = createBaseMetadata_FilterMetadataEntry() as any;
-    message.key = object.key ?? "";
-    message.value = object.value ?? undefined;
-    return message;
-  },
-};
 
 function createBaseHeaderValue(): HeaderValue {
   return { key: "", value: "", rawValue: Buffer.alloc(0) };

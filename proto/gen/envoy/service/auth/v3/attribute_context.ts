@@ -8,7 +8,7 @@
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { Timestamp } from "../../../../google/protobuf/timestamp.ts";
 import { Address } from "../../../config/core/v3/address.ts";
-import { HeaderMap, Metadata } from "../../../config/core/v3/base.ts";
+import { HeaderMap } from "../../../config/core/v3/base.ts";
 
 export const protobufPackage = "envoy.service.auth.v3";
 
@@ -20,9 +20,7 @@ export interface AttributeContext {
   readonly destination: AttributeContext_Peer | undefined;
   readonly request: AttributeContext_Request | undefined;
   readonly contextExtensions: Map<string, string>;
-  readonly metadataContext: Metadata | undefined;
   readonly tlsSession: AttributeContext_TLSSession | undefined;
-  readonly routeMetadataContext: Metadata | undefined;
 }
 
 export interface AttributeContext_Peer {
@@ -84,9 +82,7 @@ function createBaseAttributeContext(): AttributeContext {
     destination: undefined,
     request: undefined,
     contextExtensions: new Map(),
-    metadataContext: undefined,
     tlsSession: undefined,
-    routeMetadataContext: undefined,
   };
 }
 
@@ -104,14 +100,8 @@ export const AttributeContext: MessageFns<AttributeContext> = {
     message.contextExtensions.forEach((value, key) => {
       AttributeContext_ContextExtensionsEntry.encode({ key: key as any, value }, writer.uint32(82).fork()).join();
     });
-    if (message.metadataContext !== undefined) {
-      Metadata.encode(message.metadataContext, writer.uint32(90).fork()).join();
-    }
     if (message.tlsSession !== undefined) {
       AttributeContext_TLSSession.encode(message.tlsSession, writer.uint32(98).fork()).join();
-    }
-    if (message.routeMetadataContext !== undefined) {
-      Metadata.encode(message.routeMetadataContext, writer.uint32(106).fork()).join();
     }
     return writer;
   },
@@ -164,28 +154,12 @@ export const AttributeContext: MessageFns<AttributeContext> = {
             }
             continue;
           }
-          case 11: {
-            if (tag !== 90) {
-              break;
-            }
-
-            message.metadataContext = Metadata.decode(reader, reader.uint32());
-            continue;
-          }
           case 12: {
             if (tag !== 98) {
               break;
             }
 
             message.tlsSession = AttributeContext_TLSSession.decode(reader, reader.uint32());
-            continue;
-          }
-          case 13: {
-            if (tag !== 106) {
-              break;
-            }
-
-            message.routeMetadataContext = Metadata.decode(reader, reader.uint32());
             continue;
           }
         }
@@ -223,14 +197,8 @@ export const AttributeContext: MessageFns<AttributeContext> = {
       });
       return m;
     })();
-    message.metadataContext = (object.metadataContext !== undefined && object.metadataContext !== null)
-      ? Metadata.fromPartial(object.metadataContext)
-      : undefined;
     message.tlsSession = (object.tlsSession !== undefined && object.tlsSession !== null)
       ? AttributeContext_TLSSession.fromPartial(object.tlsSession)
-      : undefined;
-    message.routeMetadataContext = (object.routeMetadataContext !== undefined && object.routeMetadataContext !== null)
-      ? Metadata.fromPartial(object.routeMetadataContext)
       : undefined;
     return message;
   },

@@ -18,7 +18,6 @@ import {
   type ServiceError,
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
-import { Struct } from "../../../../google/protobuf/struct.ts";
 import { Status } from "../../../../google/rpc/status.ts";
 import { HeaderValueOption, QueryParameter } from "../../../config/core/v3/base.ts";
 import { HttpStatus } from "../../../type/v3/http_status.ts";
@@ -40,7 +39,6 @@ export interface DeniedHttpResponse {
 
 export interface OkHttpResponse {
   readonly headers: readonly HeaderValueOption[];
-  readonly dynamicMetadata: { readonly [key: string]: any } | undefined;
   readonly headersToRemove: readonly string[];
   readonly responseHeadersToAdd: readonly HeaderValueOption[];
   readonly queryParametersToSet: readonly QueryParameter[];
@@ -56,7 +54,6 @@ export interface CheckResponse {
   } | //
   /** The authority failed: there is no answer. */
   { readonly $case: "errorResponse"; readonly value: DeniedHttpResponse } | undefined;
-  readonly dynamicMetadata: { readonly [key: string]: any } | undefined;
 }
 
 function createBaseCheckRequest(): CheckRequest {
@@ -200,7 +197,6 @@ export const DeniedHttpResponse: MessageFns<DeniedHttpResponse> = {
 function createBaseOkHttpResponse(): OkHttpResponse {
   return {
     headers: [],
-    dynamicMetadata: undefined,
     headersToRemove: [],
     responseHeadersToAdd: [],
     queryParametersToSet: [],
@@ -212,9 +208,6 @@ export const OkHttpResponse: MessageFns<OkHttpResponse> = {
   encode(message: OkHttpResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     for (const v of message.headers) {
       HeaderValueOption.encode(v!, writer.uint32(18).fork()).join();
-    }
-    if (message.dynamicMetadata !== undefined) {
-      Struct.encode(Struct.wrap(message.dynamicMetadata), writer.uint32(26).fork()).join();
     }
     for (const v of message.headersToRemove) {
       writer.uint32(42).string(v!);
@@ -250,14 +243,6 @@ export const OkHttpResponse: MessageFns<OkHttpResponse> = {
             }
 
             message.headers.push(HeaderValueOption.decode(reader, reader.uint32()));
-            continue;
-          }
-          case 3: {
-            if (tag !== 26) {
-              break;
-            }
-
-            message.dynamicMetadata = Struct.unwrap(Struct.decode(reader, reader.uint32()));
             continue;
           }
           case 5: {
@@ -310,7 +295,6 @@ export const OkHttpResponse: MessageFns<OkHttpResponse> = {
   fromPartial<I extends Exact<DeepPartial<OkHttpResponse>, I>>(object: I): OkHttpResponse {
     const message = createBaseOkHttpResponse() as any;
     message.headers = object.headers?.map((e) => HeaderValueOption.fromPartial(e)) || [];
-    message.dynamicMetadata = object.dynamicMetadata ?? undefined;
     message.headersToRemove = object.headersToRemove?.map((e) => e) || [];
     message.responseHeadersToAdd = object.responseHeadersToAdd?.map((e) => HeaderValueOption.fromPartial(e)) || [];
     message.queryParametersToSet = object.queryParametersToSet?.map((e) => QueryParameter.fromPartial(e)) || [];
@@ -320,7 +304,7 @@ export const OkHttpResponse: MessageFns<OkHttpResponse> = {
 };
 
 function createBaseCheckResponse(): CheckResponse {
-  return { status: undefined, httpResponse: undefined, dynamicMetadata: undefined };
+  return { status: undefined, httpResponse: undefined };
 }
 
 export const CheckResponse: MessageFns<CheckResponse> = {
@@ -338,9 +322,6 @@ export const CheckResponse: MessageFns<CheckResponse> = {
       case "errorResponse":
         DeniedHttpResponse.encode(message.httpResponse.value, writer.uint32(42).fork()).join();
         break;
-    }
-    if (message.dynamicMetadata !== undefined) {
-      Struct.encode(Struct.wrap(message.dynamicMetadata), writer.uint32(34).fork()).join();
     }
     return writer;
   },
@@ -396,14 +377,6 @@ export const CheckResponse: MessageFns<CheckResponse> = {
             };
             continue;
           }
-          case 4: {
-            if (tag !== 34) {
-              break;
-            }
-
-            message.dynamicMetadata = Struct.unwrap(Struct.decode(reader, reader.uint32()));
-            continue;
-          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -450,7 +423,6 @@ export const CheckResponse: MessageFns<CheckResponse> = {
         break;
       }
     }
-    message.dynamicMetadata = object.dynamicMetadata ?? undefined;
     return message;
   },
 };
