@@ -77,7 +77,7 @@ const layout = fc
       leaf.map((text) => () => ` ${text}\n`),
       leaf.map((text) => () => ` ${text} # why\n\n`),
       fc.constantFrom('one', 'one\n\ntwo', 'é: [').map(
-        (text) => (indent) =>
+        (text) => (indent: string) =>
           ` |\n${text
             .split('\n')
             .map((line) => (line === '' ? '' : `${indent}  ${line}`))
@@ -85,11 +85,11 @@ const layout = fc
       ),
       fc
         .array(tie('node'), { minLength: 1, maxLength: 3 })
-        .map((items) => (indent) => `\n${items.map((item) => `${indent}-${item(`${indent}  `)}`).join('')}`),
+        .map((items) => (indent: string) => `\n${items.map((item) => `${indent}-${item(`${indent}  `)}`).join('')}`),
       fc
         .array(tie('node'), { minLength: 1, maxLength: 3 })
         .map(
-          (items) => (indent) =>
+          (items) => (indent: string) =>
             `\n${items.map((item, index) => `${indent}  k${index}:${item(`${indent}  `)}`).join('')}`,
         ),
     ),
