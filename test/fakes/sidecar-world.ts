@@ -45,6 +45,7 @@ export function checkResponse(ruling: Ruling, id = 'decision-1'): CheckResponse 
 
 export interface World extends AsyncDisposable {
   readonly pki: TestPki;
+  readonly addresses: { readonly authz: Address; readonly telemetry: Address };
   /** Every bag that was asked about, in order. */
   readonly asked: AttributeBag[];
   /** Every bag that was reported, in order. */
@@ -124,6 +125,7 @@ export async function startWorld(documents = ''): Promise<World> {
 
   return {
     pki,
+    addresses,
     asked,
     reported,
     rule: (next) => (decide = next),
