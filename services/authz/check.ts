@@ -10,31 +10,42 @@ import { answer, decided, once } from './answer.ts';
 import type { Answer } from './answer.ts';
 import { requireOwnWorkload, withBinding } from './caller.ts';
 import { directiveOf } from './directive.ts';
+import { evidenceNeeded, gatherEvidence } from './gather-evidence.ts';
+import type { EvidenceSources, Gathered } from './gather-evidence.ts';
+import { outcomeOf } from './provider-outcome.ts';
 import type { Revisions } from './revisions.ts';
+import { joinReferences } from './token-references.ts';
 
 export interface CheckOptions {
   readonly revisions: Revisions;
   readonly newId: () => string;
+  /** Without them what needs tokens verified or providers asked is refused. */
+  readonly evidence?: EvidenceSources;
   /** Told of every answer that is given. */
   readonly onDecided: (decision: Decision) => void;
   /** Told when deciding failed: the request is denied, and somebody should know why. */
   readonly onFailed: (error: GarrisonError, decision: Decision) => void;
 }
 
-export type Check = (request: CheckRequest, context: { readonly peer: Peer }) => CheckResponse;
+export type Check = (request: CheckRequest, context: { readonly peer: Peer }) => CheckResponse | Promise<CheckResponse>;
 
-/** Mixer.Check: may this happen? Nothing in here waits, so one call costs one turn. */
+/** Mixer.Check: may this happen? Nothing waits where the attributes alone decide, so such a call costs one turn. */
 export function createCheck(options: CheckOptions): Check {
-  const { revisions, newId, onDecided } = options;
+  const { revisions, newId, onDecided, evidence } = options;
   return (request, { peer }) => {
     checkGlobalWordCount(request.globalWordCount);
     const bag = readBag(request);
     if (peer.spiffeId !== undefined) requireOwnWorkload(bag, peer.spiffeId);
     const program = revisions.current?.program;
     if (program === undefined) throw nothingInForce();
-    const made = judge(program, bag, newId(), options);
-    onDecided(made.decision);
-    return answer(request, made);
+    const settle = (gathered: Gathered | undefined): CheckResponse => {
+      const made = judge(program, bag, newId(), options, gathered);
+      onDecided(made.decision);
+      return answer(request, made);
+    };
+    const needed = evidence === undefined ? undefined : evidenceNeeded(program, bag);
+    if (evidence === undefined || needed === undefined) return settle(undefined);
+    return gatherEvidence(needed, program, bag, evidence).then(settle);
   };
 }
 
@@ -48,15 +59,23 @@ function readBag({ attributes }: CheckRequest): AttributeBag {
   return decodeAttributes(attributes, { place: 'CheckRequest.attributes', types: vocabulary });
 }
 
-function judge(program: Program, bag: AttributeBag, id: string, options: CheckOptions): Answer {
-  const verdict = decide(program, bag);
-  const { effect, policy, rule, revision, reason, status, error } = verdict;
+function judge(
+  program: Program,
+  bag: AttributeBag,
+  id: string,
+  options: CheckOptions,
+  gathered: Gathered | undefined,
+): Answer {
+  const verdict = decide(program, bag, gathered?.evidence);
+  const said = gathered === undefined ? undefined : outcomeOf(verdict, gathered.heard);
+  const { effect, policy, rule, revision, error } = verdict;
+  const { reason = verdict.reason, status = verdict.status } = said ?? {};
   const decision = { id, effect, policy, rule, revision: BigInt(revision), reason, httpStatus: status };
-  const references = withBinding(verdict.referenced, bag);
-  const directive = directiveOf(verdict);
-  if (error === undefined) return { decision, references, validity: decided, directive };
-  options.onFailed(error, decision);
-  return { decision, references, validity: once, directive };
+  const references = withBinding(joinReferences(verdict.referenced, gathered?.references ?? []), bag);
+  const directive = said === undefined ? directiveOf(verdict) : said.directive;
+  const validity = error !== undefined || gathered?.lasting === false ? once : decided;
+  if (error !== undefined) options.onFailed(error, decision);
+  return { decision, references, validity, directive };
 }
 
 function nothingInForce(): GarrisonError {

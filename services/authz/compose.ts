@@ -15,6 +15,7 @@ import { displayName } from '#runtime/read-files.ts';
 import type { StateFolder } from '#runtime/state-folder.ts';
 import { watchFiles } from '#runtime/watch-files.ts';
 import { createCheck } from './check.ts';
+import { composeEvidence } from './compose-evidence.ts';
 import { DecisionCounts } from './decision-counts.ts';
 import { describeRevision } from './describe-revision.ts';
 import { followFiles } from './follow-files.ts';
@@ -60,6 +61,9 @@ export async function composeAuthz(settings: AuthzSettings, surroundings: AuthzS
     }))
     .page('/config', () => settings.shown);
 
+  const evidence = composeEvidence(settings.keys, revisions, { identity, clock, logger, metrics });
+  admin.page('/keys', () => evidence.keys.describe());
+
   const stop = new AbortController();
   const following = follow(settings, revisions, admin, logger, stop.signal);
   const server = new GrpcServer({ logger, metrics })
@@ -67,6 +71,7 @@ export async function composeAuthz(settings: AuthzSettings, surroundings: AuthzS
       { ...MixerService.check, requestDeserialize: readCheckRequest, responseSerialize: writeCheckResponse },
       createCheck({
         revisions,
+        evidence,
         newId: () => randomUUID(),
         onDecided: (decision) => counts.decided(decision),
         onFailed: (error, decision) => {
@@ -80,6 +85,7 @@ export async function composeAuthz(settings: AuthzSettings, surroundings: AuthzS
   const dispose = async (): Promise<void> => {
     stop.abort();
     await Promise.all([server[Symbol.asyncDispose](), following.ended]);
+    evidence[Symbol.dispose]();
     await admin[Symbol.asyncDispose]();
   };
   try {

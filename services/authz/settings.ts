@@ -1,6 +1,7 @@
 import type { Mesh } from '#policies/documents/mesh.ts';
 import type { Address } from '#runtime/address.ts';
 import type { Config } from '#runtime/config/config.ts';
+import type { KeysConfig } from '#runtime/config/service-config.ts';
 import { showConfig } from '#runtime/config/show-config.ts';
 
 export interface AuthzSettings {
@@ -13,6 +14,7 @@ export interface AuthzSettings {
   /** Plaintext for tools and a proxy on this host. */
   readonly local: Address | undefined;
   readonly admin: Address;
+  readonly keys: KeysConfig;
   /** The configuration as `/config` shows it, without secrets. */
   readonly shown: unknown;
 }
@@ -27,6 +29,7 @@ export function authzSettings(config: Config): AuthzSettings {
     listen: authz.listen,
     local: authz.local,
     admin: authz.admin,
+    keys: authz.keys,
     shown: showConfig(config),
   };
 }

@@ -10,6 +10,7 @@ import type { CheckRequest, CheckResponse } from '#proto/gen/istio/mixer/v1/mixe
 import { formatAddress } from '#runtime/address.ts';
 import { systemClock } from '#runtime/clock.ts';
 import type { Clock } from '#runtime/clock.ts';
+import type { KeysConfig } from '#runtime/config/service-config.ts';
 import { callUnary } from '#runtime/grpc/call-unary.ts';
 import { grpcClient } from '#runtime/grpc/client.ts';
 import { staticIdentity } from '#runtime/identity-source.ts';
@@ -25,6 +26,7 @@ export interface MeshOptions {
   /** File name → text; undefined: the folder is not there. */
   readonly policies?: Readonly<Record<string, string>> | undefined;
   readonly policiesNamed?: boolean;
+  readonly keys?: Partial<KeysConfig>;
   readonly clock?: Clock;
   readonly pki?: TestPki;
   /** Takes over an earlier mesh's folders. */
@@ -61,6 +63,7 @@ export class AuthzMesh implements AsyncDisposable {
         listen: anyPort,
         local: anyPort,
         admin: anyPort,
+        keys: { allow: [], authorities: undefined, maxStaleMs: 3_600_000, ...options.keys },
         shown: { trustDomain: 'cluster.local' },
       },
       {

@@ -11,7 +11,7 @@ export type Resolve = (host: string) => Promise<readonly LookupAddress[]>;
 
 export const systemResolve: Resolve = (host) =>
   new Promise((resolve, reject) => {
-    systemLookup(host, { all: true, verbatim: true }, (error, addresses) => {
+    systemLookup(host, { all: true, order: 'verbatim' }, (error, addresses) => {
       if (error === null) resolve(addresses);
       else reject(error);
     });

@@ -1,6 +1,6 @@
+import { isIP } from 'node:net';
 import path from 'node:path';
 import { type TrustDomain, parseTrustDomain } from '#ca/spiffe-id.ts';
-import { readBlock } from '#policies/compile/address.ts';
 import { GarrisonError } from '#proto/errors/index.ts';
 import { type Shape, map, string } from '#schema/index.ts';
 import { type Address, isLoopback, isUnix, parseAddress } from '../address.ts';
@@ -60,15 +60,20 @@ export const dnsName: Shape<string> = string({
 });
 
 /** `idp.example`, `10.1.2.3`, `10.0.0.0/8`, `fd00::/8`. */
-export const hostOrBlock: Shape<string> = refined(
-  (written) => {
-    // A name whose last part is a number is an address to everybody who connects: it must be spelled as one.
-    const isName = hostName.test(written) && !/(^|\.)[0-9]+$/.test(written);
-    if (!isName) readBlock(written, true);
-    return written;
-  },
-  ['idp.example', '10.0.0.0/8'],
-);
+export const hostOrBlock: Shape<string> = map(string({ minLength: 1, maxLength: 253 }), (written, here) => {
+  // A name whose last part is a number is an address to everybody who connects: it must be spelled as one.
+  const isName = hostName.test(written) && !/(^|\.)(0x[0-9a-f]*|[0-9]+)$/i.test(written);
+  if (isName || isBlock(written)) return written;
+  here.fault('is no host name, IP address or CIDR block', 'write it as `idp.example`, `10.1.2.3` or `10.0.0.0/8`');
+  return undefined;
+});
+
+function isBlock(text: string): boolean {
+  const [address = '', bits] = text.split('/', 2);
+  const family = address.includes('%') || text.split('/').length > 2 ? 0 : isIP(address);
+  if (bits === undefined || family === 0) return family !== 0;
+  return /^(0|[1-9][0-9]{0,2})$/.test(bits) && Number(bits) <= (family === 4 ? 32 : 128);
+}
 
 /** A name as Kubernetes has them for namespaces, workloads and service accounts. */
 export const objectName: Shape<string> = string({

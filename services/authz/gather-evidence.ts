@@ -1,0 +1,89 @@
+import { requirements, verifyTokens } from '#policies/index.ts';
+import type { Evidence, KeySource, Program, ProviderAnswer, RequiredProvider, Requirements } from '#policies/index.ts';
+import type { AttributeBag, Reference } from '#proto/attributes/index.ts';
+import type { Clock } from '#runtime/clock.ts';
+import { questionAbout } from './providers/ask-about.ts';
+import type { Heard, ProviderStore } from './providers/provider-store.ts';
+import { tokenReferences } from './token-references.ts';
+
+export interface EvidenceSources {
+  readonly keys: KeySource;
+  readonly providers: Pick<ProviderStore, 'ask'>;
+  readonly clock: Clock;
+}
+
+/** What was found out for one request, and what the answer owes to it. */
+export interface Gathered {
+  readonly evidence: Evidence;
+  /** In the order in which the decision considers them. */
+  readonly heard: readonly Heard[];
+  /** What was read for it, beside what the verdict itself depends on. */
+  readonly references: readonly Reference[];
+  /** Whether the same request would find out the same: not where others were asked, or could not be. */
+  readonly lasting: boolean;
+}
+
+const needing = new WeakMap<Program, boolean>();
+
+/** What has to be found out; undefined for nearly every request, and without a look at it where no document asks for any. */
+export function evidenceNeeded(program: Program, bag: AttributeBag): Requirements | undefined {
+  let needs = needing.get(program);
+  if (needs === undefined) {
+    const { requestAuthentication, authorization } = program.set;
+    needs = requestAuthentication.length > 0 || authorization.some(({ action }) => action === 'CUSTOM');
+    needing.set(program, needs);
+  }
+  if (!needs) return undefined;
+  const required = requirements(program, bag);
+  return required.tokens === undefined && required.providers.length === 0 ? undefined : required;
+}
+
+/** Verifies the tokens and asks the providers, all at once. Never rejects: what could not be found out is not there. */
+export async function gatherEvidence(
+  required: Requirements,
+  program: Program,
+  bag: AttributeBag,
+  sources: EvidenceSources,
+): Promise<Gathered> {
+  let lasting = required.providers.length === 0;
+  const keys: KeySource = {
+    keysFor: (rule, unknownKid) =>
+      sources.keys.keysFor(rule, unknownKid).catch((error: unknown) => {
+        lasting = false;
+        throw error;
+      }),
+  };
+  const nowMs = sources.clock.now().getTime();
+  const { tokens } = required;
+  const [outcome, heard] = await Promise.all([
+    tokens === undefined ? undefined : verifyTokens(tokens, { keys, nowMs }).catch(() => undefined),
+    askAll(required.providers, program, bag, sources, nowMs),
+  ]);
+  return {
+    evidence: { tokens: outcome, providers: answersOf(heard) },
+    heard,
+    references: tokens === undefined ? [] : tokenReferences(tokens, bag),
+    lasting,
+  };
+}
+
+async function askAll(
+  required: readonly RequiredProvider[],
+  program: Program,
+  bag: AttributeBag,
+  { providers }: EvidenceSources,
+  nowMs: number,
+): Promise<Heard[]> {
+  if (required.length === 0) return [];
+  const question = questionAbout(bag, nowMs);
+  const all = await Promise.all(required.map((provider) => providers.ask(provider, question, program.set)));
+  return all.flat();
+}
+
+function answersOf(heard: readonly Heard[]): Map<string, ProviderAnswer> {
+  const answers = new Map<string, ProviderAnswer>();
+  for (const { provider, reply } of heard) {
+    if (answers.get(provider) !== 'deny') answers.set(provider, reply.effect);
+  }
+  return answers;
+}
