@@ -28,7 +28,8 @@ const word = fc.oneof(
 const value: fc.Arbitrary<AttributeValue> = fc.oneof(
   word,
   fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }),
-  fc.double(),
+  // The generated writer leaves out a double that equals 0, and so the sign of a negative zero.
+  fc.double().map((value) => (value === 0 ? 0 : value)),
   fc.boolean(),
   fc
     .tuple(fc.bigInt({ min: -62_135_596_800n, max: 253_402_300_799n }), fc.nat(999_999_999))
