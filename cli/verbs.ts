@@ -12,6 +12,7 @@ export const verbs: Readonly<Record<string, () => Promise<{ readonly verb: Verb 
   'audit stats': () => import('./audit/stats.ts'),
   check: () => import('./check.ts'),
   'policy validate': () => import('./policy/validate.ts'),
+  'policy fmt': () => import('./policy/fmt.ts'),
   'policy test': () => import('./policy/test/verb.ts'),
   demo: () => import('./demo/verb.ts'),
   report: () => import('./report.ts'),

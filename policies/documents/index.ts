@@ -1,5 +1,6 @@
 export { describeFault } from '#schema/index.ts';
 export type { Fault, Place, Severity } from '#schema/index.ts';
+export { formatDocuments } from './format.ts';
 export { knownKinds } from './kinds.ts';
 export { loadPolicies } from './load.ts';
 export type { Loaded, SourceText } from './load.ts';
