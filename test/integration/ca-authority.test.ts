@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { runCa } from '#test/fakes/running-ca.ts';
+import { testWith } from '#test/fakes/installed.ts';
 
 let folder: string;
 beforeEach(() => {
@@ -34,7 +35,7 @@ describe('the authority', () => {
     expect(await runOnce()).toBe(before);
   });
 
-  test('has keys that only the passphrase opens, in a form that openssl reads', async () => {
+  testWith('openssl')('has keys that only the passphrase opens, in a form that openssl reads', async () => {
     await runOnce('open sesame');
     for (const name of ['root-key.pem', 'issuing-key.pem'] as const) {
       const pem = readFileSync(keyFile(name), 'utf8');
@@ -76,7 +77,7 @@ describe('the authority', () => {
     await expect(runOnce()).rejects.toThrow(/cannot be read/);
   });
 
-  test('has a root for ten years and an intermediate for one, which openssl verifies', async () => {
+  testWith('openssl')('has a root for ten years and an intermediate for one, which openssl verifies', async () => {
     await runOnce();
     const [root, issuing] = ['root.pem', 'issuing.pem'].map((name) => join(authorityFolder(), name));
     expect(

@@ -17,6 +17,7 @@ import { adminSocket } from '#services/ca/admin/admin-socket.ts';
 import { buildRequest } from '#test/fakes/certificate-requests.ts';
 import { registration, runCa, type RunningCa } from '#test/fakes/running-ca.ts';
 import { TestPki } from '#test/fakes/mesh-pki.ts';
+import { testWith } from '#test/fakes/installed.ts';
 
 let running: RunningCa;
 const files = mkdtempSync(join(tmpdir(), 'gid-'));
@@ -89,7 +90,7 @@ async function join_(order: Parameters<typeof token>[0]): Promise<Identity> {
 }
 
 describe('a join token', () => {
-  test('buys one certificate, leaf first and root last, which openssl verifies', async () => {
+  testWith('openssl')('buys one certificate, leaf first and root last, which openssl verifies', async () => {
     const chain = await create({ bearer: await token({ spiffeId: cart }) });
     expect(chain).toHaveLength(3);
     const [leaf, issuing, root] = chain.map((one, i) => {
