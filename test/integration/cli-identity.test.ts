@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { run } from '#cli/run.ts';
 import { systemClock } from '#runtime/clock.ts';
 import { runCa, type RunningCa } from '#test/fakes/running-ca.ts';
+import { testWith } from '#test/fakes/installed.ts';
 
 let running: RunningCa;
 const out = mkdtempSync(join(tmpdir(), 'gcl-'));
@@ -119,7 +120,7 @@ describe('identity token create', () => {
 });
 
 describe('identity mint, list and show', () => {
-  test('a minted certificate verifies, is listed, and can be shown by its serial', async () => {
+  testWith('openssl')('a minted certificate verifies, is listed, and can be shown by its serial', async () => {
     const folder = join(out, 'me');
     const minted = await garrison([
       'identity',

@@ -112,10 +112,10 @@ describe('a certificate that was minted', () => {
   test('is one that openssl verifies, for the right ID and for both uses', async () => {
     const made = await run(process.execPath, [
       ...[garrison, 'identity', 'mint', '--spiffe-id', 'spiffe://cluster.local/ns/shop/sa/web'],
-      ...['--out', folder, '--config', join(folder, 'garrison.yaml')],
+      ...['--out', join(folder, 'me'), '--config', join(folder, 'garrison.yaml')],
     ]);
     expect(made).toMatchObject({ code: 0 });
-    const certificate = join(folder, 'svid.pem');
+    const certificate = join(folder, 'me/certificate.pem');
     const bundle = join(folder, '.garrison/bundle.pem');
     for (const purpose of ['sslclient', 'sslserver']) {
       const verified = await run('openssl', [
