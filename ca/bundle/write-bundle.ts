@@ -1,0 +1,45 @@
+import { toJwk, type JwtKey } from '../jwt/jwt-key.ts';
+import { readPublicKey } from '../keys/public-key.ts';
+import { readCertificate } from '../certificate/read-certificate.ts';
+import type { TrustDomain } from '../spiffe-id.ts';
+
+/** What a trust domain is verified with. */
+export interface TrustBundle {
+  readonly trustDomain: TrustDomain;
+  /** DER roots. */
+  readonly roots: readonly Uint8Array[];
+  readonly jwtKeys: readonly JwtKey[];
+  /** Grows with every change of content. */
+  readonly sequence: number;
+  readonly refreshHintSeconds: number;
+}
+
+/** The SPIFFE bundle document: a JWK set with `x509-svid` and `jwt-svid` keys (SPIFFE-Trust-Domain-and-Bundle §4). */
+export function toBundleDocument({
+  roots,
+  jwtKeys,
+  sequence,
+  refreshHintSeconds,
+}: TrustBundle): Record<string, unknown> {
+  return {
+    keys: [...roots.map(x509Jwk), ...jwtKeys.map((key) => toJwk(key, 'jwt-svid'))],
+    spiffe_sequence: sequence,
+    spiffe_refresh_hint: refreshHintSeconds,
+  };
+}
+
+/** The JWK set that the Workload API gives: `jwt-svid` keys only. */
+export function toJwtBundle({ jwtKeys }: Pick<TrustBundle, 'jwtKeys'>): Record<string, unknown> {
+  return { keys: jwtKeys.map((key) => toJwk(key, 'jwt-svid')) };
+}
+
+/** §4.2.2: `x5c` holds exactly one certificate, and `kid` is absent. */
+function x509Jwk(root: Uint8Array): Record<string, unknown> {
+  const { key } = readPublicKey(readCertificate(root).tbs.spki);
+  const { kty, crv, x, y, n, e } = key.export({ format: 'jwk' });
+  return { kty, use: 'x509-svid', ...definedOf({ crv, x, y, n, e }), x5c: [Buffer.from(root).toString('base64')] };
+}
+
+function definedOf(members: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(members).filter(([, value]) => value !== undefined));
+}
