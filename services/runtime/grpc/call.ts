@@ -12,9 +12,10 @@ export interface CallSetting {
   readonly finished: (path: string, code: number) => void;
 }
 
-const headersOut = { ':status': 200, 'content-type': 'application/grpc', 'grpc-accept-encoding': 'identity' };
+const headersOut = { ':status': 200, 'content-type': 'application/grpc' };
+const refusalHeaders = { ...headersOut, 'grpc-accept-encoding': 'identity' };
 const okTrailers = { 'grpc-status': '0' };
-const withTrailers = { waitForTrailers: true };
+const withTrailers = { waitForTrailers: true, sendDate: false };
 
 /**
  * One call from its headers to its status, whatever its kind. It ends exactly once: by a status, or by the caller's reset.
@@ -31,6 +32,7 @@ export class Call implements CallContext {
   #abort: AbortController | undefined;
   #metadata: Map<string, string> | undefined;
   #timer: NodeJS.Timeout | undefined;
+  #noticing = false;
 
   constructor(path: string, stream: ServerHttp2Stream, headers: IncomingHttpHeaders, peer: Peer, setting: CallSetting) {
     this.path = path;
@@ -39,7 +41,13 @@ export class Call implements CallContext {
     this.peer = peer;
     this.#setting = setting;
     stream.on('error', ignore); // a reset shows as `close`, which is where it is handled
-    stream.on('close', () => {
+  }
+
+  /** From here on somebody is at work for the caller and must hear when it leaves. Not before: a call answered at once has no use for it. */
+  noticeEnd(): void {
+    if (this.#noticing) return;
+    this.#noticing = true;
+    this.stream.on('close', () => {
       clearTimeout(this.#timer);
       if (this.#status === undefined) this.#gone();
     });
@@ -82,6 +90,7 @@ export class Call implements CallContext {
     if (timeout === undefined) return;
     const ms = parseTimeout(String(timeout));
     if (ms === undefined) return;
+    this.noticeEnd();
     this.#timer = setTimeout(() => {
       this.stop(new GarrisonError('DEADLINE_EXCEEDED', 'the deadline of the call has passed'));
     }, ms);
@@ -98,7 +107,7 @@ export class Call implements CallContext {
     if (this.ended) return;
     this.#finish(okStatus);
     const { stream } = this;
-    if (stream.destroyed) return;
+    if (stream.destroyed || stream.closed) return;
     stream.respond(headersOut, withTrailers);
     stream.on('wantTrailers', sendOk);
     stream.end(framed);
@@ -106,7 +115,7 @@ export class Call implements CallContext {
 
   /** Sends the headers of a streamed answer, once. */
   open(): void {
-    if (this.stream.headersSent || this.stream.destroyed) return;
+    if (this.stream.headersSent || this.stream.destroyed || this.stream.closed) return;
     this.stream.respond(headersOut, withTrailers);
     this.stream.on('wantTrailers', () => {
       this.stream.sendTrailers(statusHeaders(this.#status ?? okStatus));
@@ -125,12 +134,12 @@ export class Call implements CallContext {
     if (this.ended) return;
     this.#finish(status);
     const { stream } = this;
-    if (stream.destroyed) return;
+    if (stream.destroyed || stream.closed) return;
     if (stream.headersSent) {
       stream.end();
       return;
     }
-    stream.respond({ ...headersOut, ...statusHeaders(status) }, { endStream: true });
+    stream.respond({ ...refusalHeaders, ...statusHeaders(status) }, { endStream: true });
     if (!stream.readableEnded) this.#refuseRest();
   }
 

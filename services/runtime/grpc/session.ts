@@ -2,7 +2,7 @@ import type { ServerHttp2Session } from 'node:http2';
 import type { Logger } from '../logger.ts';
 import type { Peer } from '../peer.ts';
 
-const pingEveryMs = 60_000;
+const checkEveryMs = 60_000;
 const longestTimerMs = 2 ** 31 - 1;
 const graceMs = 5000;
 
@@ -22,35 +22,39 @@ export function superviseSession(session: ServerHttp2Session, peer: Peer, limits
   session.once('remoteSettings', () => clearTimeout(begin));
 
   let answered = true;
-  const ping = setInterval(() => {
+  const check = setInterval(() => {
     if (!answered) {
       session.destroy();
       return;
     }
     answered = false;
     session.ping(() => (answered = true));
-  }, pingEveryMs);
+    // The timer below counts from the clock of the beginning; when that was set meanwhile, this notices.
+    if (lifeLeftMs(peer) <= 0) endGently(session);
+  }, checkEveryMs);
+  const expiry = peer.certificate && setTimeout(() => endGently(session), clamp(lifeLeftMs(peer)));
 
-  const expiry = expireWith(session, peer);
   session.on('error', () => undefined);
   session.on('close', () => {
     clearTimeout(begin);
-    clearInterval(ping);
+    clearInterval(check);
     clearTimeout(expiry);
   });
 }
+
+function lifeLeftMs({ certificate }: Peer): number {
+  return certificate === undefined ? Infinity : Date.parse(certificate.validTo) - Date.now();
+}
+
+const clamp = (ms: number): number => Math.min(Math.max(ms, 0), longestTimerMs);
 
 /**
  * An identity is good until its certificate ends, also on a connection that was opened before. Calls under way get a
  * moment to finish; the caller connects again.
  */
-function expireWith(session: ServerHttp2Session, peer: Peer): NodeJS.Timeout | undefined {
-  if (peer.certificate === undefined) return undefined;
-  const left = Date.parse(peer.certificate.validTo) - Date.now();
-  const end = (): void => {
-    session.close();
-    const force = setTimeout(() => session.destroy(), graceMs);
-    session.on('close', () => clearTimeout(force));
-  };
-  return setTimeout(end, Math.min(Math.max(left, 0), longestTimerMs));
+function endGently(session: ServerHttp2Session): void {
+  if (session.closed) return;
+  session.close();
+  const force = setTimeout(() => session.destroy(), graceMs);
+  session.on('close', () => clearTimeout(force));
 }

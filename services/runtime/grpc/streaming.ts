@@ -13,7 +13,10 @@ export function serveServerStream<Req, Res>(
   handler: ServerStreamHandler<Req, Res>,
   call: Call,
 ): void {
-  readOne(method, call, (request) => void send(method, call, handler(request, call)));
+  readOne(method, call, (request) => {
+    call.noticeEnd();
+    void send(method, call, handler(request, call));
+  });
 }
 
 /** Many requests, many answers. Returns how to end the requests early, so that the handler finishes what it has. */
@@ -23,6 +26,7 @@ export function serveBidi<Req, Res>(
   call: Call,
 ): () => void {
   const { stream } = call;
+  call.noticeEnd();
   const requests = new RequestQueue<Req>(stream);
   const reader = new FrameReader(call.maxMessageBytes);
   const failed = (error: unknown): void => {

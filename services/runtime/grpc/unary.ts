@@ -12,6 +12,7 @@ export function serveUnary<Req, Res>(
   readOne(method, call, (request) => {
     const result = handler(request, call);
     if (result instanceof Promise) {
+      call.noticeEnd();
       result.then(
         (response) => reply(method, call, response),
         (error: unknown) => call.fail(error),
