@@ -1,0 +1,127 @@
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { loadPolicies } from '#policies/index.ts';
+import type { PolicySet } from '#policies/index.ts';
+import { silentLogger } from '#runtime/logger.ts';
+import { questionAbout } from '#services/authz/providers/ask-about.ts';
+import { ProviderStore } from '#services/authz/providers/provider-store.ts';
+import { KeyServer } from '#test/fakes/key-server.ts';
+import { ManualClock } from '#test/fakes/manual-clock.ts';
+import { RotatableIdentity, TestPki } from '#test/fakes/mesh-pki.ts';
+import { requestBag } from '#test/fakes/request-bag.ts';
+
+let pki: TestPki;
+let server: KeyServer;
+let secure: KeyServer;
+let store: ProviderStore;
+let identity: RotatableIdentity;
+let seen: string[];
+
+beforeEach(async () => {
+  pki = await TestPki.create();
+  const { certificates, privateKey, bundle } = await pki.identity('spiffe://cluster.local/ns/ext/sa/http');
+  const asked = {
+    cert: certificates.join('\n'),
+    key: privateKey,
+    ca: [...bundle],
+    requestCert: true,
+    rejectUnauthorized: false,
+  };
+  [server, secure] = await Promise.all([KeyServer.start(), KeyServer.start(asked)]);
+  identity = new RotatableIdentity(await pki.identity('spiffe://cluster.local/garrison/authz'));
+  store = new ProviderStore({ identity, clock: new ManualClock(), logger: silentLogger, random: () => 0 });
+  seen = [];
+});
+afterEach(async () => {
+  store[Symbol.dispose]();
+  await Promise.all([server[Symbol.asyncDispose](), secure[Symbol.asyncDispose]()]);
+});
+
+const handler = (namespace: string, check: string): string => `
+apiVersion: garrison.dev/v1
+kind: Handler
+metadata: { name: ext, namespace: ${namespace} }
+spec: { check: { protocol: http, ${check} } }
+---
+`;
+const custom = (namespace: string): string => `
+apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: { name: custom, namespace: ${namespace} }
+spec: { action: CUSTOM, provider: { name: ext }, rules: [ {} ] }
+---
+`;
+function documents(...texts: string[]): PolicySet {
+  const loaded = loadPolicies([{ name: 'test.yaml', text: texts.join('') }]);
+  if (!loaded.ok) throw new Error(JSON.stringify(loaded.faults));
+  return loaded.set;
+}
+const question = questionAbout(requestBag({ path: '/a' }), 0);
+const ask = (set: PolicySet) => store.ask({ name: 'ext', policy: 'shop/custom' }, question, set);
+const effects = async (set: PolicySet) => (await ask(set)).map(({ reply }) => reply.effect);
+const at = (prefix: string): string => `address: '127.0.0.1:${server.port}', pathPrefix: ${prefix}`;
+
+describe('which Handler is asked', () => {
+  const allowAll = (): KeyServer => server.page('/near/a', (_, r) => r.end()).page('/root/a', (_, r) => r.end());
+
+  test('that of the namespace, else that of the root namespace', async () => {
+    allowAll();
+    expect(
+      await effects(documents(custom('shop'), handler('shop', at('/near')), handler('istio-system', at('/root')))),
+    ).toEqual(['allow']);
+    expect(await effects(documents(custom('shop'), handler('istio-system', at('/root'))))).toEqual(['allow']);
+    expect(await effects(documents(custom('shop'), handler('other', at('/near'))))).toEqual(['deny']);
+    expect(server.asked).toEqual(['/near/a', '/root/a']);
+  });
+
+  test('both, where the root namespace demands its own: a namespace cannot put another in its place', async () => {
+    allowAll();
+    const set = documents(
+      ...[custom('shop'), handler('shop', at('/near')), custom('istio-system'), handler('istio-system', at('/root'))],
+    );
+    expect(await effects(set)).toEqual(['allow', 'allow']);
+    server.page('/root/a', (_, response) => response.writeHead(403).end());
+    expect(await effects(set)).toEqual(['allow', 'deny']);
+  });
+});
+
+describe('an HTTP provider behind TLS', () => {
+  const tls = (more: string): PolicySet =>
+    documents(custom('shop'), handler('shop', `address: 'localhost:${secure.port}', tls: { ${more} }`));
+
+  beforeEach(() => {
+    secure.page('/a', ({ socket }, response) => {
+      const { subjectaltname } = (
+        socket as unknown as { getPeerCertificate(): { subjectaltname?: string } }
+      ).getPeerCertificate();
+      seen.push(subjectaltname ?? 'nobody');
+      response.end();
+    });
+  });
+
+  test('is known by name or identity, and sees ours, also after it changed', async () => {
+    const set = tls('spiffeId: spiffe://cluster.local/ns/ext/sa/http');
+    expect(await effects(set)).toEqual(['allow']);
+    identity.rotate(await pki.identity('spiffe://cluster.local/garrison/authz2'));
+    expect(await effects(set)).toEqual(['allow']);
+    expect(await effects(tls('clientCertificate: false'))).toEqual(['allow']);
+    expect(seen).toEqual([
+      expect.stringContaining('garrison/authz,'),
+      expect.stringContaining('garrison/authz2'),
+      'nobody',
+    ]);
+  });
+
+  test.each(['serverName: other.example', 'spiffeId: spiffe://cluster.local/ns/ext/sa/other'])(
+    'that is not %s is not asked',
+    async (who) => {
+      expect(await effects(tls(who))).toEqual(['deny']);
+      expect(secure.asked).toEqual([]);
+    },
+  );
+
+  test('of another authority is not asked', async () => {
+    const other = (await TestPki.create('other')).bundle.join('').replaceAll('\n', '\\n');
+    expect(await effects(tls(`caCertificates: "${other}"`))).toEqual(['deny']);
+    expect(secure.asked).toEqual([]);
+  });
+});
