@@ -21,7 +21,8 @@ export const verb = declareVerb({
   },
   forms: ['tree', 'json', 'junit', 'github', 'text'],
   example: 'garrison policy test ./policies --coverage',
-  async run({ flags, positionals, output, form, cwd, clock, ...invocation }) {
+  async run(invocation) {
+    const { flags, positionals, output, form, cwd, clock } = invocation;
     const once = (): TestRun => ({
       paths: positionals,
       cwd,
@@ -31,6 +32,7 @@ export const verb = declareVerb({
       nowMs: clock.now().getTime(),
     });
     if (!flags.watch) return (await runOnce(once(), output)).code;
+    // Asked for here and not above: to ask is to take over what Ctrl-C does.
     await watch(once, output, invocation.signal);
     return 0;
   },
@@ -58,6 +60,9 @@ async function watch(once: () => TestRun, output: Output, signal: AbortSignal): 
   const { paths, cwd } = once();
   const named = await attempt();
   let first = true;
+  // Watching files keeps no process alive by itself.
+  const alive = setInterval(() => undefined, 3_600_000);
+  using _end = { [Symbol.dispose]: () => clearInterval(alive) };
   for await (const _change of watchFiles([...paths.map((each) => path.resolve(cwd, each)), ...named], signal)) {
     if (!first) await attempt();
     first = false;
