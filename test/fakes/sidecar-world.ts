@@ -193,7 +193,7 @@ function revisionOf(number: bigint, text: string): Revision {
   };
   return {
     number,
-    activated: { seconds: 0n, nanos: 0 } as Revision['activated'],
+    activated: { seconds: 0n, nanos: 0 },
     files: [{ name: 'all.yaml', text }],
     mesh,
   };

@@ -87,15 +87,15 @@ async function growthDuring(work: () => Promise<void>): Promise<number[]> {
     const now = await Promise.all(sidecars.map(async (sidecar) => (await sidecar.cost()).rss));
     highest = highest.map((value, index) => Math.max(value, now[index] ?? 0));
   };
-  let over = false;
+  const over = new AbortController();
   const watching = (async () => {
-    while (!over) {
+    while (!over.signal.aborted) {
       await watch();
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
   })();
   await work();
-  over = true;
+  over.abort();
   await watching;
   return highest.map((value, index) => value - (before[index] ?? 0));
 }

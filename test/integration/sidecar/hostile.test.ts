@@ -22,7 +22,7 @@ const stillServes = async (): Promise<void> => {
   expect((await get(await plainSocket(running.inboundPort))).text).toContain('hello');
 };
 
-const reasons = (): string[] => world.reported.map((bag) => String(bag.get('garrison.decision.reason')));
+const reasons = (): string[] => world.reported.map((bag) => JSON.stringify(bag.get('garrison.decision.reason')));
 
 async function untilReported(part: string): Promise<void> {
   while (!reasons().some((reason) => reason.includes(part))) await new Promise((resolve) => setTimeout(resolve, 20));

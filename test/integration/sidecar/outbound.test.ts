@@ -39,7 +39,7 @@ async function impostor(identity: Identity): Promise<{ port: number; heard: stri
   const heard: string[] = [];
   const server = createTlsServer({ ...secureContextOptions(identity), requestCert: true }, (socket) => {
     socket.on('error', () => undefined);
-    socket.on('data', (data) => {
+    socket.on('data', (data: Buffer) => {
       heard.push(data.toString());
       socket.end('HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok');
     });
@@ -47,7 +47,7 @@ async function impostor(identity: Identity): Promise<{ port: number; heard: stri
   server.on('tlsClientError', () => undefined);
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
-  world.keep({ [Symbol.asyncDispose]: async () => void server.close() });
+  world.keep({ [Symbol.asyncDispose]: () => Promise.resolve(void server.close()) });
   return { port: (server.address() as AddressInfo).port, heard };
 }
 
@@ -148,7 +148,7 @@ describe('where a request goes', () => {
     const echo = await import('node:net').then(({ createServer }) => createServer((socket) => socket.pipe(socket)));
     echo.listen(0, '127.0.0.1');
     await once(echo, 'listening');
-    world.keep({ [Symbol.asyncDispose]: async () => void echo.close() });
+    world.keep({ [Symbol.asyncDispose]: () => Promise.resolve(void echo.close()) });
     const app = { host: '127.0.0.1', port: (echo.address() as AddressInfo).port };
     const db = await world.sidecar({ serviceAccount: 'db', inbound: [{ listen: anyPort, app, protocol: 'tcp' }] });
     await inForce(serviceEntry('db.shop', 'db', [db.inboundPort]));
