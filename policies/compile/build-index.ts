@@ -1,6 +1,5 @@
 import type { Clause, CompiledRule } from './compiled-rule.ts';
 import type { FieldTest, Key } from './field-test.ts';
-import type { Mode } from './mode.ts';
 import { RuleIndex } from './rule-index.ts';
 
 /** Fewer rules than this are compared one by one faster than they are found. */
@@ -12,13 +11,13 @@ const DEPTH = 4;
  * Every rule is put under the keys of one of its parts: all its sources, all its operations, or one condition.
  * Of those the part is taken whose keys the fewest other rules have, so that the smallest list drives.
  */
-export function buildIndex(rules: readonly CompiledRule[], mode: Mode, depth = DEPTH): RuleIndex {
-  return build(rules, mode, depth).index;
+export function buildIndex(rules: readonly CompiledRule[], depth = DEPTH): RuleIndex {
+  return build(rules, depth).index;
 }
 
-function build(rules: readonly CompiledRule[], mode: Mode, depth: number): { index: RuleIndex; rest: number } {
+function build(rules: readonly CompiledRule[], depth: number): { index: RuleIndex; rest: number } {
   const counts = new KeyCounts(rules);
-  const index = new RuleIndex(mode);
+  const index = new RuleIndex();
   const rest: CompiledRule[] = [];
   for (const rule of rules) {
     const best = bestKeys(rule, counts);
@@ -30,7 +29,7 @@ function build(rules: readonly CompiledRule[], mode: Mode, depth: number): { ind
     for (const posting of index.postings()) {
       const list = posting.rules;
       if (list === undefined || list.length <= FEW || list.length === rules.length) continue;
-      const finer = build(list, mode, depth - 1);
+      const finer = build(list, depth - 1);
       if (finer.rest < list.length) posting.refine(finer.index);
     }
   }
@@ -44,14 +43,14 @@ interface Choice {
 }
 
 function bestKeys(rule: CompiledRule, counts: KeyCounts): Choice | undefined {
-  let best = cheaper(choiceOfClauses(rule.from, counts), choiceOfClauses(rule.to, counts));
-  for (const test of rule.when.must) best = cheaper(best, choiceOfTest(test, counts));
+  let best: Choice | undefined;
+  for (const test of rule.must) best = cheaper(best, choiceOfTest(test, counts));
+  for (const clauses of rule.anyOf) best = cheaper(best, choiceOfClauses(clauses, counts));
   return best;
 }
 
 /** A request may match any of the clauses, so the rule must be found by each: by the best list of each. */
 function choiceOfClauses(clauses: readonly Clause[], counts: KeyCounts): Choice | undefined {
-  if (clauses.length === 0) return undefined;
   const keys: Key[] = [];
   let cost = 0;
   for (const clause of clauses) {
@@ -85,9 +84,8 @@ class KeyCounts {
   constructor(rules: readonly CompiledRule[]) {
     this.#all = rules.length;
     for (const rule of rules) {
-      for (const clause of rule.from) this.#count(clause);
-      for (const clause of rule.to) this.#count(clause);
-      this.#count(rule.when);
+      this.#count(rule.must);
+      for (const clauses of rule.anyOf) for (const clause of clauses) this.#count(clause.must);
     }
   }
 
@@ -95,8 +93,8 @@ class KeyCounts {
     return key.kind === 'text' && key.pattern.kind === 'any' ? this.#all : (this.#counts.get(keyText(key)) ?? 0);
   }
 
-  #count(clause: Clause): void {
-    for (const test of clause.must) {
+  #count(tests: readonly FieldTest[]): void {
+    for (const test of tests) {
       for (const key of test.keys()) {
         const text = keyText(key);
         this.#counts.set(text, (this.#counts.get(text) ?? 0) + 1);

@@ -1,7 +1,7 @@
 import type { Action, Condition, Operation, Rule, Source } from '../documents/model.ts';
 import { conditionKind } from './condition.ts';
 import type { FieldKind, FieldKinds } from './condition.ts';
-import type { Clause } from './compiled-rule.ts';
+import type { Clause, RuleParts } from './compiled-rule.ts';
 import type { FieldTest } from './field-test.ts';
 import { lenses } from './lens.ts';
 import { hosts, paths, texts } from './list-tests.ts';
@@ -18,12 +18,6 @@ export interface RuleContext {
   readonly share: (key: string, make: () => FieldTest) => FieldTest;
 }
 
-export interface CompiledParts {
-  readonly from: readonly Clause[];
-  readonly to: readonly Clause[];
-  readonly when: Clause;
-}
-
 interface Field {
   readonly name: string;
   readonly kind: FieldKind;
@@ -36,13 +30,13 @@ const methodKind: FieldKind = { http: true, make: texts(lenses.method) };
 const pathKind: FieldKind = { http: true, make: paths };
 const noTests: readonly FieldTest[] = [];
 const always: Clause = { must: noTests, mustNot: noTests };
-const noClauses: readonly Clause[] = [];
+const noAlternatives: readonly (readonly Clause[])[] = [];
 
 /**
  * A rule for one transport; undefined where it cannot hold there. On TCP a field of HTTP drops an ALLOW rule whole and
  * is left out of any other rule, which makes that rule wider: both fail closed.
  */
-export function compileRule(rule: Rule, context: RuleContext): CompiledParts | undefined {
+export function compileRule(rule: Rule, context: RuleContext): RuleParts | undefined {
   const sources = rule.from.map((source) => sourceFields(source, context.kinds));
   const operations = rule.to.map((operation) => operationFields(operation, context.kinds));
   const conditions = rule.when.map((condition) => conditionField(condition, context.kinds));
@@ -50,12 +44,25 @@ export function compileRule(rule: Rule, context: RuleContext): CompiledParts | u
     const all = [...sources.flat(), ...operations.flat(), ...conditions];
     if (all.some((field) => field.kind.http)) return undefined;
   }
-  const compiled = (fields: readonly Field[]): Clause => clauseOf(fields, context);
+  const clauses: Clause[] = conditions.length === 0 ? [] : [clauseOf(conditions, context)];
+  const anyOf: (readonly Clause[])[] = [];
+  for (const alternatives of [sources, operations]) {
+    const compiled = alternatives.map((fields) => clauseOf(fields, context));
+    const [only] = compiled;
+    if (only !== undefined && compiled.length === 1) clauses.push(only);
+    // An alternative that asks nothing (any more) makes the others idle.
+    else if (only !== undefined && !compiled.includes(always)) anyOf.push(compiled);
+  }
   return {
-    from: sources.length === 0 ? noClauses : sources.map(compiled),
-    to: operations.length === 0 ? noClauses : operations.map(compiled),
-    when: conditions.length === 0 ? always : compiled(conditions),
+    must: joined(clauses.map(({ must }) => must)),
+    mustNot: joined(clauses.map(({ mustNot }) => mustNot)),
+    anyOf: anyOf.length === 0 ? noAlternatives : anyOf,
   };
+}
+
+function joined(lists: readonly (readonly FieldTest[])[]): readonly FieldTest[] {
+  const [only = noTests, ...others] = lists.filter((list) => list.length > 0);
+  return others.length === 0 ? only : [only, ...others].flat();
 }
 
 function clauseOf(fields: readonly Field[], context: RuleContext): Clause {

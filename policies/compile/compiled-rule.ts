@@ -9,51 +9,53 @@ export interface Clause {
   readonly mustNot: readonly FieldTest[];
 }
 
+/** What a rule asks: one clause that must hold, and of each group of alternatives at least one. */
+export interface RuleParts {
+  readonly must: readonly FieldTest[];
+  readonly mustNot: readonly FieldTest[];
+  /** Of several sources any, of several operations any. A single one is part of `must` and `mustNot`. */
+  readonly anyOf: readonly (readonly Clause[])[];
+}
+
 /** One rule of one policy, ready to be compared with requests. */
 export class CompiledRule {
   /** Place in the order in which rules are named: of several that match, the first is the one that decided. */
   readonly rank: number;
+  readonly slot: Slot;
+  readonly must: readonly FieldTest[];
+  readonly mustNot: readonly FieldTest[];
+  readonly anyOf: readonly (readonly Clause[])[];
   /** `namespace/name`. */
   readonly policy: string;
   readonly index: number;
-  readonly slot: Slot;
   readonly place: Place;
-  readonly from: readonly Clause[];
-  readonly to: readonly Clause[];
-  readonly when: Clause;
 
-  constructor(
-    rank: number,
-    policy: string,
-    index: number,
-    slot: Slot,
-    place: Place,
-    from: readonly Clause[],
-    to: readonly Clause[],
-    when: Clause,
-  ) {
+  constructor(rank: number, slot: Slot, parts: RuleParts, policy: string, index: number, place: Place) {
     this.rank = rank;
+    this.slot = slot;
+    this.must = parts.must;
+    this.mustNot = parts.mustNot;
+    this.anyOf = parts.anyOf;
     this.policy = policy;
     this.index = index;
-    this.slot = slot;
     this.place = place;
-    this.from = from;
-    this.to = to;
-    this.when = when;
   }
 
   matches(facts: Facts): boolean {
-    return anyMatches(this.from, facts) && anyMatches(this.to, facts) && clauseMatches(this.when, facts);
+    const { must, mustNot, anyOf } = this;
+    for (let i = 0; i < must.length; i++) if (must[i]?.test(facts) !== true) return false;
+    for (let i = 0; i < mustNot.length; i++) if (mustNot[i]?.test(facts) !== false) return false;
+    for (let i = 0; i < anyOf.length; i++) if (!anyMatches(anyOf[i] ?? [], facts)) return false;
+    return true;
   }
 }
 
 function anyMatches(clauses: readonly Clause[], facts: Facts): boolean {
-  if (clauses.length === 0) return true;
   for (const clause of clauses) if (clauseMatches(clause, facts)) return true;
   return false;
 }
 
-export function clauseMatches(clause: Clause, facts: Facts): boolean {
+function clauseMatches(clause: Clause, facts: Facts): boolean {
   for (const test of clause.must) if (!test.test(facts)) return false;
   for (const test of clause.mustNot) if (test.test(facts)) return false;
   return true;

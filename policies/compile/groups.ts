@@ -1,7 +1,6 @@
 import type { AuthorizationPolicy } from '../documents/model.ts';
 import type { CompiledRule } from './compiled-rule.ts';
 import { buildIndex } from './build-index.ts';
-import type { Mode } from './mode.ts';
 import type { RuleIndex } from './rule-index.ts';
 
 /** CUSTOM rules that ask one provider. */
@@ -24,13 +23,9 @@ export interface Groups {
 
 export type RulesOf = (policy: AuthorizationPolicy) => readonly CompiledRule[];
 
-/** `mode`: the widest that any rule compares in. */
-export function groupPolicies(policies: readonly AuthorizationPolicy[], rulesOf: RulesOf, mode: Mode): Groups {
+export function groupPolicies(policies: readonly AuthorizationPolicy[], rulesOf: RulesOf): Groups {
   const index = (chosen: readonly AuthorizationPolicy[]): RuleIndex =>
-    buildIndex(
-      chosen.flatMap(rulesOf).sort((a, b) => a.slot - b.slot || a.rank - b.rank),
-      mode,
-    );
+    buildIndex(chosen.flatMap(rulesOf).sort((a, b) => a.slot - b.slot || a.rank - b.rank));
   const customs = policies.filter(({ action }) => action === 'CUSTOM');
   const providers = [...new Set(customs.map(({ provider }) => provider ?? ''))].sort();
   return {

@@ -1,13 +1,17 @@
 import type { CompiledRule } from './compiled-rule.ts';
-import type { Mode } from './mode.ts';
 import type { RuleMatches } from './rule-matches.ts';
+
+/** What can be walked for the rules of one request. */
+export interface Searchable {
+  search(matches: RuleMatches): void;
+}
 
 /** Rules that share a key; when they are many, an index over what else they ask. */
 export class Posting {
   /** The only rule, as long as it is the only one: most keys belong to one rule. */
   single: CompiledRule | undefined = undefined;
   rules: CompiledRule[] | undefined = undefined;
-  index: { search(search: Search): void } | undefined = undefined;
+  index: Searchable | undefined = undefined;
 
   add(rule: CompiledRule): void {
     if (this.rules !== undefined) {
@@ -21,27 +25,10 @@ export class Posting {
   }
 
   /** Puts an index in the place of the rules. */
-  refine(index: { search(search: Search): void }): void {
+  refine(index: Searchable): void {
     this.index = index;
     this.rules = undefined;
     this.single = undefined;
-  }
-}
-
-/** One walk over an index for one request. */
-export class Search {
-  readonly matches: RuleMatches;
-  readonly mode: Mode;
-
-  constructor(matches: RuleMatches, mode: Mode) {
-    this.matches = matches;
-    this.mode = mode;
-  }
-
-  visit(posting: Posting): void {
-    if (posting.single !== undefined) this.matches.consider(posting.single);
-    else if (posting.index !== undefined) posting.index.search(this);
-    else if (posting.rules !== undefined) for (const rule of posting.rules) this.matches.consider(rule);
   }
 }
 

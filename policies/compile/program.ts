@@ -114,7 +114,7 @@ export class WorkloadProgram {
 
   #group(transport: Transport): Groups {
     const rulesOf = (policy: AuthorizationPolicy): readonly CompiledRule[] => this.#compiler.rulesOf(policy, transport);
-    return groupPolicies(this.policies, rulesOf, this.#compiler.widest);
+    return groupPolicies(this.policies, rulesOf);
   }
 }
 

@@ -7,7 +7,6 @@ import { CompiledRule } from './compiled-rule.ts';
 import { fieldKinds } from './condition.ts';
 import type { FieldKinds } from './condition.ts';
 import type { FieldTest } from './field-test.ts';
-import type { Mode } from './mode.ts';
 import { slots } from './slot.ts';
 import type { Slot } from './slot.ts';
 
@@ -26,11 +25,6 @@ export class RuleCompiler {
     this.#mesh = mesh;
     this.#trustDomains = new TrustDomains(mesh.trustDomain, mesh.trustDomainAliases);
     this.#ranks = rankPolicies(policies);
-  }
-
-  /** The widest mode that any rule compares in. */
-  get widest(): Mode {
-    return this.#mesh.profile === 'strict' ? 'wide' : 'plain';
   }
 
   rulesOf(policy: AuthorizationPolicy, transport: Transport): readonly CompiledRule[] {
@@ -65,7 +59,7 @@ export class RuleCompiler {
       const parts = compileRule(rule, context);
       if (parts === undefined) continue;
       const rank = first + (order[index] ?? index);
-      compiled.push(new CompiledRule(rank, name, index, slot, rule.place, parts.from, parts.to, parts.when));
+      compiled.push(new CompiledRule(rank, slot, parts, name, index, rule.place));
     }
     return compiled;
   }

@@ -4,8 +4,8 @@ import type { CompiledRule } from './compiled-rule.ts';
 import { addressFrom } from './field-test.ts';
 import type { AddressSource, Key } from './field-test.ts';
 import type { Lens } from './lens.ts';
-import type { Mode } from './mode.ts';
-import { Posting, Search, upsertPosting } from './posting.ts';
+import { Posting, upsertPosting } from './posting.ts';
+import type { Searchable } from './posting.ts';
 import type { RuleMatches } from './rule-matches.ts';
 import { slotCount } from './slot.ts';
 import { SparseTables } from './sparse-tables.ts';
@@ -15,19 +15,13 @@ import { TextTable } from './text-table.ts';
  * Looks at the rules a request can match and at no other: each rule stands under keys of which a matching request has one.
  * All readings of a request are looked up, whichever way a rule compares them; the rule itself settles that.
  */
-export class RuleIndex {
-  readonly #mode: Mode;
+export class RuleIndex implements Searchable {
   readonly #texts: TextTable[] = [];
   #sparse: SparseTables | undefined = undefined;
   readonly #blocks: AddressTable[] = [];
   #ports: Map<number, Posting> | undefined = undefined;
   /** Rules without any key, by slot and rank. */
   #rest: readonly (readonly CompiledRule[])[] = [];
-
-  /** `mode`: the widest that any rule compares in. */
-  constructor(mode: Mode) {
-    this.#mode = mode;
-  }
 
   posting(key: Key): Posting {
     switch (key.kind) {
@@ -55,20 +49,16 @@ export class RuleIndex {
     if (this.#ports !== undefined) yield* this.#ports.values();
   }
 
-  find(matches: RuleMatches): void {
-    this.search(new Search(matches, this.#mode));
-  }
-
-  search(search: Search): void {
-    for (const table of this.#texts) table.search(search);
-    if (this.#sparse !== undefined) this.#sparse.search(search);
-    for (const table of this.#blocks) table.search(search);
+  search(matches: RuleMatches): void {
+    for (const table of this.#texts) table.search(matches);
+    if (this.#sparse !== undefined) this.#sparse.search(matches);
+    for (const table of this.#blocks) table.search(matches);
     if (this.#ports !== undefined) {
-      const port = search.matches.facts.port;
+      const port = matches.facts.port;
       const found = port === undefined ? undefined : this.#ports.get(port);
-      if (found !== undefined) search.visit(found);
+      if (found !== undefined) matches.visit(found);
     }
-    for (const rules of this.#rest) for (const rule of rules) if (!search.matches.consider(rule)) break;
+    for (const rules of this.#rest) for (const rule of rules) if (!matches.consider(rule)) break;
   }
 
   #textTable(lens: Lens): TextTable {
@@ -95,13 +85,13 @@ class AddressTable {
     this.from = from;
   }
 
-  search(search: Search): void {
-    const address = addressFrom(search.matches.facts, this.from);
+  search(matches: RuleMatches): void {
+    const address = addressFrom(matches.facts, this.from);
     if (address === undefined) return;
     if (address !== underivable) {
-      this.blocks.walk(address, search);
+      this.blocks.walk(address, matches);
     } else {
-      for (const posting of this.blocks.values()) search.visit(posting);
+      for (const posting of this.blocks.values()) matches.visit(posting);
     }
   }
 }

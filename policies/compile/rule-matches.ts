@@ -1,5 +1,7 @@
 import type { Facts } from '../decide/facts.ts';
 import type { CompiledRule } from './compiled-rule.ts';
+import type { Mode } from './mode.ts';
+import type { Posting } from './posting.ts';
 import { slots } from './slot.ts';
 
 /**
@@ -8,6 +10,8 @@ import { slots } from './slot.ts';
  */
 export class RuleMatches {
   readonly facts: Facts;
+  /** The widest mode that any rule compares in: all its readings are looked up. */
+  readonly mode: Mode;
   deny: CompiledRule | undefined = undefined;
   allow: CompiledRule | undefined = undefined;
   dryDeny: CompiledRule | undefined = undefined;
@@ -17,6 +21,13 @@ export class RuleMatches {
 
   constructor(facts: Facts) {
     this.facts = facts;
+    this.mode = facts.settings.strict ? 'wide' : 'plain';
+  }
+
+  visit(posting: Posting): void {
+    if (posting.single !== undefined) this.consider(posting.single);
+    else if (posting.index !== undefined) posting.index.search(this);
+    else if (posting.rules !== undefined) for (const rule of posting.rules) this.consider(rule);
   }
 
   /** False: no later rule of the slot, by rank, can matter. */

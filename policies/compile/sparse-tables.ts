@@ -1,5 +1,6 @@
 import type { Lens, Member } from './lens.ts';
-import type { Posting, Search } from './posting.ts';
+import type { Posting } from './posting.ts';
+import type { RuleMatches } from './rule-matches.ts';
 import { TextTable } from './text-table.ts';
 
 /** Up to this many tables it is cheaper to ask each than to look what a request brings. */
@@ -29,14 +30,14 @@ export class SparseTables {
     for (const table of this.#tables) yield* table.postings();
   }
 
-  search(search: Search): void {
+  search(matches: RuleMatches): void {
     if (this.#tables.length <= FEW) {
-      for (const table of this.#tables) table.search(search);
+      for (const table of this.#tables) table.search(matches);
       return;
     }
     for (const member of this.#members.values()) {
-      for (const name of member.names(search.matches.facts)) {
-        for (const table of this.#byName.get(keyOf(member.of, name)) ?? []) table.search(search);
+      for (const name of member.names(matches.facts)) {
+        for (const table of this.#byName.get(keyOf(member.of, name)) ?? []) table.search(matches);
       }
     }
   }

@@ -1,4 +1,4 @@
-import { AffixTree } from './affix-tree.ts';
+import { AffixTable } from './affix-table.ts';
 import type { Pattern } from './pattern.ts';
 
 /** Lists up to this length are compared one by one; longer ones get a set or a tree. */
@@ -16,8 +16,8 @@ export class TextMatcher implements Matcher {
   /** The whole list, where it is one exact value: by far the most frequent list. */
   readonly only: string | undefined;
   readonly #exact: readonly string[] | ReadonlySet<string> | undefined;
-  readonly #prefixes: readonly string[] | AffixTree<true> | undefined;
-  readonly #suffixes: readonly string[] | AffixTree<true> | undefined;
+  readonly #prefixes: readonly string[] | AffixTable<true> | undefined;
+  readonly #suffixes: readonly string[] | AffixTable<true> | undefined;
 
   constructor(patterns: readonly Pattern[], anyTakesEmpty = false) {
     this.#anyTakesEmpty = anyTakesEmpty;
@@ -41,13 +41,13 @@ export class TextMatcher implements Matcher {
       return true;
     }
     const prefixes = this.#prefixes;
-    if (prefixes instanceof AffixTree) {
+    if (prefixes instanceof AffixTable) {
       if (prefixes.hits(text)) return true;
     } else if (prefixes !== undefined) {
       for (const prefix of prefixes) if (text.startsWith(prefix)) return true;
     }
     const suffixes = this.#suffixes;
-    if (suffixes instanceof AffixTree) {
+    if (suffixes instanceof AffixTable) {
       if (suffixes.hits(text)) return true;
     } else if (suffixes !== undefined) {
       for (const suffix of suffixes) if (text.endsWith(suffix)) return true;
@@ -66,9 +66,9 @@ function orNone(texts: string[]): readonly string[] | undefined {
   return texts.length === 0 ? undefined : texts;
 }
 
-function affixes(texts: string[], direction: 'prefix' | 'suffix'): readonly string[] | AffixTree<true> | undefined {
+function affixes(texts: string[], direction: 'prefix' | 'suffix'): readonly string[] | AffixTable<true> | undefined {
   if (texts.length <= FEW) return orNone(texts);
-  const tree = new AffixTree<true>(direction);
+  const tree = new AffixTable<true>(direction);
   for (const text of texts) tree.upsert(text, () => true);
   return tree;
 }

@@ -1,16 +1,16 @@
-import { AffixTree } from './affix-tree.ts';
+import { AffixTable } from './affix-table.ts';
 import type { Lens } from './lens.ts';
 import type { Pattern } from './pattern.ts';
 import { Posting, upsertPosting } from './posting.ts';
-import type { Search } from './posting.ts';
+import type { RuleMatches } from './rule-matches.ts';
 
 /** The rules whose key is a text, by what text. */
 export class TextTable {
   readonly lens: Lens;
   #any: Posting | undefined = undefined;
   #exact: Map<string, Posting> | undefined = undefined;
-  #prefixes: AffixTree<Posting> | undefined = undefined;
-  #suffixes: AffixTree<Posting> | undefined = undefined;
+  #prefixes: AffixTable<Posting> | undefined = undefined;
+  #suffixes: AffixTable<Posting> | undefined = undefined;
 
   constructor(lens: Lens) {
     this.lens = lens;
@@ -23,9 +23,9 @@ export class TextTable {
       case 'exact':
         return upsertPosting((this.#exact ??= new Map<string, Posting>()), pattern.text);
       case 'prefix':
-        return (this.#prefixes ??= new AffixTree('prefix')).upsert(pattern.text, () => new Posting());
+        return (this.#prefixes ??= new AffixTable('prefix')).upsert(pattern.text, () => new Posting());
       case 'suffix':
-        return (this.#suffixes ??= new AffixTree('suffix')).upsert(pattern.text, () => new Posting());
+        return (this.#suffixes ??= new AffixTable('suffix')).upsert(pattern.text, () => new Posting());
       default:
         return pattern satisfies never;
     }
@@ -38,20 +38,20 @@ export class TextTable {
     if (this.#suffixes !== undefined) yield* this.#suffixes.values();
   }
 
-  search(search: Search): void {
-    const readings = this.lens.read(search.matches.facts, search.mode);
+  search(matches: RuleMatches): void {
+    const readings = this.lens.read(matches.facts, matches.mode);
     if (readings === undefined) return;
-    if (this.#any !== undefined) search.visit(this.#any);
-    if (typeof readings === 'string') this.#look(readings, search);
-    else for (const reading of readings) this.#look(reading, search);
+    if (this.#any !== undefined) matches.visit(this.#any);
+    if (typeof readings === 'string') this.#look(readings, matches);
+    else for (const reading of readings) this.#look(reading, matches);
   }
 
-  #look(text: string, search: Search): void {
+  #look(text: string, matches: RuleMatches): void {
     if (this.#exact !== undefined) {
       const exact = this.#exact.get(text);
-      if (exact !== undefined) search.visit(exact);
+      if (exact !== undefined) matches.visit(exact);
     }
-    if (this.#prefixes !== undefined) this.#prefixes.walk(text, search);
-    if (this.#suffixes !== undefined) this.#suffixes.walk(text, search);
+    if (this.#prefixes !== undefined) this.#prefixes.walk(text, matches);
+    if (this.#suffixes !== undefined) this.#suffixes.walk(text, matches);
   }
 }

@@ -11,45 +11,42 @@ import { refusePeer } from './refuse-peer.ts';
 import { hasBrokenSni, readRequest } from './request-line.ts';
 import { settleTokens } from './settle-tokens.ts';
 import { FoundVerdict } from './verdict.ts';
-import type { Finding, Shadow, Verdict } from './verdict.ts';
+import type { Finding, Replay, Shadow, Verdict } from './verdict.ts';
 import { programOf } from './workload-of.ts';
 
 const noEvidence: Evidence = {};
 
 /** May this happen? Decides from the bag alone, plus what had to be found out elsewhere. Never throws: an error denies. */
 export function decide(program: Program, bag: AttributeBag, evidence: Evidence = noEvidence): Verdict {
-  let facts: Facts | undefined;
+  const facts = new Facts(bag, program.settings);
   let finding: Finding;
   try {
-    const workload = programOf(program, bag);
-    facts = new Facts(bag, program.settings);
-    finding = decideFacts(workload, facts, evidence, true);
+    finding = decideFacts(program, facts, evidence, true);
   } catch (error) {
     const known = asGarrisonError(error);
     finding = { effect: 'deny', status: 403, reason: `error while deciding: ${known.message}`, error: known };
   }
-  return new FoundVerdict(program.revision, finding, bag, replayOf(program, evidence, finding, facts));
+  return new FoundVerdict(program, facts, evidence, finding, replay);
 }
 
 /**
  * Decides once more to see what is read. Headers are not scanned for faults again: whoever remembers verdicts refuses broken
  * headers itself before it asks, and a scan would make every verdict depend on every header.
  */
-function replayOf(program: Program, evidence: Evidence, finding: Finding, first: Facts | undefined) {
-  return (bag: AttributeBag): void => {
-    try {
-      const workload = programOf(program, bag);
-      const facts = new Facts(bag, program.settings);
-      facts.oddHeaderNames = first?.oddHeaderNames ?? false;
-      decideFacts(workload, facts, evidence, finding.status === 400);
-    } catch {
-      // What was read up to the error is what the verdict depends on.
-    }
-  };
-}
+const replay: Replay = (program, facts, evidence, finding, bag) => {
+  try {
+    const again = new Facts(bag, program.settings);
+    again.oddHeaderNames = facts.oddHeaderNames;
+    decideFacts(program, again, evidence, finding.status === 400);
+  } catch {
+    // What was read up to the error is what the verdict depends on.
+  }
+};
 
 /** The order of one decision. */
-function decideFacts(workload: WorkloadProgram, facts: Facts, evidence: Evidence, scanHeaders: boolean): Finding {
+function decideFacts(program: Program, facts: Facts, evidence: Evidence, scanHeaders: boolean): Finding {
+  const workload = programOf(program, facts.bag);
+  facts.begin();
   const groups = facts.http ? workload.http : workload.tcp;
   return (
     refusePeer(workload.peers, facts) ??
@@ -90,7 +87,7 @@ function askProviders(groups: Groups, facts: Facts, evidence: Evidence): Finding
 
 export function customRule(index: RuleIndex, facts: Facts): CompiledRule | undefined {
   const matches = new RuleMatches(facts);
-  index.find(matches);
+  index.search(matches);
   return matches.custom;
 }
 
@@ -99,7 +96,7 @@ function afterTokens(workload: WorkloadProgram, groups: Groups, facts: Facts, ev
   if (settled?.refusal !== undefined) return settled.refusal;
   const upstream = settled?.upstream;
   const matches = new RuleMatches(facts);
-  groups.index.find(matches);
+  groups.index.search(matches);
   const { deny, allow } = matches;
   const audit = matches.audit?.sort((a, b) => a.rank - b.rank);
   const shadow = groups.dryRun ? shadowOf(groups, matches) : undefined;

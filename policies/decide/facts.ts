@@ -24,9 +24,9 @@ const notRead = Symbol('not read');
 export class Facts {
   readonly bag: AttributeBag;
   readonly settings: Settings;
-  readonly http: boolean;
-  readonly principal: string | undefined;
-  readonly identity: Identity | undefined;
+  http = false;
+  principal: string | undefined = undefined;
+  identity: Identity | undefined = undefined;
   /** As sent, with query and fragment. */
   rawPath: string | undefined = undefined;
   /** Normalised, without query. Set once the path has been accepted. */
@@ -43,10 +43,15 @@ export class Facts {
   constructor(bag: AttributeBag, settings: Settings) {
     this.bag = bag;
     this.settings = settings;
-    this.http = speaksHttp(bag);
-    const principal = readText(bag, 'source.principal');
-    this.principal = principal === undefined || principal === '' ? undefined : principal;
-    this.identity = this.principal === undefined ? undefined : settings.identities.read(this.principal);
+  }
+
+  /** Reads what every decision needs. Throws where an attribute is of the wrong type, as every later read does. */
+  begin(): void {
+    this.http = speaksHttp(this.bag);
+    const principal = readText(this.bag, 'source.principal');
+    if (principal === undefined || principal === '') return;
+    this.principal = principal;
+    this.identity = this.settings.identities.read(principal);
   }
 
   get headers(): Headers {

@@ -32,6 +32,7 @@ export function requirements(program: Program, bag: AttributeBag): Requirements 
     const workload = programOf(program, bag);
     if (workload.isSelfContained) return nothing;
     const facts = new Facts(bag, program.settings);
+    facts.begin();
     if (refusePeer(workload.peers, facts) !== undefined || refuseMalformed(facts, true) !== undefined) return nothing;
     return { providers: providersFor(workload, facts), tokens: tokensFor(workload, facts) };
   } catch {

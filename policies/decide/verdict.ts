@@ -3,7 +3,9 @@ import type { AttributeBag, Reference } from '#proto/attributes/index.ts';
 import type { GarrisonError } from '#proto/errors/index.ts';
 import type { Place } from '#schema/place.ts';
 import type { CompiledRule } from '../compile/compiled-rule.ts';
-import type { Upstream } from './evidence.ts';
+import type { Program } from '../compile/program.ts';
+import type { Evidence, Upstream } from './evidence.ts';
+import type { Facts } from './facts.ts';
 
 /** What dry-run policies would have done: the policy that matched, `none` for ALLOW policies of which none did. */
 export interface Shadow {
@@ -60,23 +62,29 @@ export interface Finding {
 }
 
 /** Decides the same question again on another view of the same bag. */
-export type Replay = (bag: AttributeBag) => void;
+export type Replay = (program: Program, facts: Facts, evidence: Evidence, finding: Finding, bag: AttributeBag) => void;
 
 const none: readonly never[] = [];
 
 /** A verdict whose prose and references cost nothing until someone asks. */
 export class FoundVerdict implements Verdict {
-  readonly revision: number;
+  readonly #program: Program;
+  readonly #facts: Facts;
+  readonly #evidence: Evidence;
   readonly #finding: Finding;
-  readonly #bag: AttributeBag;
   readonly #replay: Replay;
   #references: readonly Reference[] | undefined = undefined;
 
-  constructor(revision: number, finding: Finding, bag: AttributeBag, replay: Replay) {
-    this.revision = revision;
+  constructor(program: Program, facts: Facts, evidence: Evidence, finding: Finding, replay: Replay) {
+    this.#program = program;
+    this.#facts = facts;
+    this.#evidence = evidence;
     this.#finding = finding;
-    this.#bag = bag;
     this.#replay = replay;
+  }
+
+  get revision(): number {
+    return this.#program.revision;
   }
 
   get effect(): 'allow' | 'deny' {
@@ -142,8 +150,8 @@ export class FoundVerdict implements Verdict {
   }
 
   #findReferences(): readonly Reference[] {
-    const tracking = new TrackingBag(this.#bag);
-    this.#replay(tracking);
+    const tracking = new TrackingBag(this.#facts.bag);
+    this.#replay(this.#program, this.#facts, this.#evidence, this.#finding, tracking);
     const references = tracking.references();
     return [...references, ...respelled(references)];
   }
