@@ -1,4 +1,4 @@
-// Prints docs/schema/: a JSON Schema for every kind of document and for case files, from the declarations that parse them.
+// Prints docs/schema/: a JSON Schema for every kind of document, for case files and for the two configurations, from the declarations that parse them.
 // With --check it writes nothing and fails where a file is not what it would print.
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
@@ -7,11 +7,18 @@ import { format, resolveConfig } from 'prettier';
 import { suiteShape } from '../policies/cases/suite-shape.ts';
 import { jsonSchemas } from '../policies/documents/json-schemas.ts';
 import { toJsonSchema } from '../schema/index.ts';
+import { configShape } from '../services/runtime/config/config.ts';
+import { sidecarShape } from '../services/runtime/config/sidecar-config.ts';
 
 const folder = path.resolve(import.meta.dirname, '../docs/schema');
 const check = process.argv.includes('--check');
 
-const schemas = new Map([...jsonSchemas(), ['CaseFile.json', toJsonSchema(suiteShape, { title: 'CaseFile' })]]);
+const schemas = new Map([
+  ...jsonSchemas(),
+  ['CaseFile.json', toJsonSchema(suiteShape, { title: 'CaseFile' })],
+  ['Config.json', toJsonSchema(configShape('.'), { title: 'garrison.yaml' })],
+  ['SidecarConfig.json', toJsonSchema(sidecarShape('.'), { title: 'The file of a sidecar' })],
+]);
 const options = { ...(await resolveConfig(path.join(folder, 'x.json'))), parser: 'json' };
 const stale = [];
 

@@ -86,7 +86,7 @@ export function configShape(folder: string): Shape<Omit<Config, 'file'>> {
       describe: 'files or folders of documents, watched, together one revision; `./policies`',
     }),
     state: field(pathIn(folder), {
-      default: path.resolve(folder, '.garrison'),
+      default: undefined,
       describe: 'the folder of databases, keys and sockets, created with mode 0700; `./.garrison`',
     }),
     serverNames: field(list(dnsName), {
@@ -111,8 +111,9 @@ export function configShape(folder: string): Shape<Omit<Config, 'file'>> {
   const ofNothing = <T>(shape: Shape<T>): T => readConfigText(shape, '{}', 'the defaults');
   return map(written, (given, here) => {
     const { trustDomain: domain = parseTrustDomain('cluster.local'), passphraseFile, ...rest } = given;
+    const state = given.state ?? path.resolve(folder, '.garrison');
     const ca = given.ca ?? ofNothing(caShape(folder));
-    const socket = ca.workloadApi ?? path.join(given.state, 'workload.sock');
+    const socket = ca.workloadApi ?? path.join(state, 'workload.sock');
     if (ca.workloadApi === undefined && !isSocketPath(socket)) {
       here.fault(
         `the socket path \`${socket}\` is longer than any kernel accepts`,
@@ -121,13 +122,14 @@ export function configShape(folder: string): Shape<Omit<Config, 'file'>> {
     }
     return {
       ...rest,
+      state,
       trustDomain: domain,
       policies: given.policies ?? [path.resolve(folder, 'policies')],
       policiesNamed: given.policies !== undefined,
       passphraseFile,
       ca: { ...ca, workloadApi: socket },
       authz: given.authz ?? ofNothing(authzShape(folder)),
-      telemetry: withLogFile(given.telemetry ?? ofNothing(telemetryShape(folder)), given.state),
+      telemetry: withLogFile(given.telemetry ?? ofNothing(telemetryShape(folder)), state),
     };
   });
 }

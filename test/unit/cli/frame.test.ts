@@ -60,7 +60,7 @@ describe('flags', () => {
     [['--server', 'a', '--server', 'b', 'x'], '`--server` is given twice', undefined],
     [['--server', 'a', '--quick=yes', 'x'], '`--quick` takes no value', undefined],
     [['--server', 'a'], 'PATH… is missing', undefined],
-    [['--server', 'a', 'x', '--output', 'xml'], '`--output xml` is neither `text` nor `json`', undefined],
+    [['--server', 'a', 'x', '--output', 'xml'], '`--output xml` is none of `text`, `json`', undefined],
   ])('%j is refused', (args, message, remedy) => {
     try {
       readArguments(verb, args);
