@@ -1,7 +1,7 @@
 import { describeNode, isNull, toData } from './node.ts';
 import type { Node } from './node.ts';
 import type { JsonSchema, Shape } from './shape.ts';
-import { quoteable } from './tree-builder.ts';
+import { quoteable } from './quoteable.ts';
 
 export interface ListOptions {
   readonly min?: number;

@@ -1,6 +1,6 @@
 import { describeNode } from './node.ts';
 import type { Shape } from './shape.ts';
-import { quoteable } from './tree-builder.ts';
+import { quoteable } from './quoteable.ts';
 
 const milliseconds: Readonly<Record<string, number>> = {
   ns: 1e-6,

@@ -17,4 +17,4 @@ export type { Here } from './refine.ts';
 export { boolean, integer, number, oneOf, string } from './scalars.ts';
 export { formatPath, parse, Reading, toJsonSchema } from './shape.ts';
 export type { JsonSchema, Parsed, Shape } from './shape.ts';
-export { quoteable } from './tree-builder.ts';
+export { quoteable } from './quoteable.ts';

@@ -2,7 +2,7 @@ import { describeNode, isNull } from './node.ts';
 import type { MapNode, Node } from './node.ts';
 import { nearest } from './nearest.ts';
 import type { JsonSchema, Reading, Shape } from './shape.ts';
-import { quoteable } from './tree-builder.ts';
+import { quoteable } from './quoteable.ts';
 
 export interface Field<T> {
   readonly shape: Shape<unknown>;

@@ -1,7 +1,8 @@
 import { isAlias, isCollection, isMap, isScalar, parseAllDocuments } from 'yaml';
 import type { Document, ParsedNode, Scalar } from 'yaml';
 import type { Entry, Node } from './node.ts';
-import { quoteable, Unreadable } from './tree-builder.ts';
+import { quoteable } from './quoteable.ts';
+import { Unreadable } from './tree-builder.ts';
 import type { TreeBuilder } from './tree-builder.ts';
 
 const fixes: Readonly<Record<string, string>> = {
@@ -51,7 +52,7 @@ function tidy(message: string): string {
   const line = quoteable((message.split('\n')[0] ?? message).replace(/ at line \d+, column \d+.*$/, ''), 200);
   const first = line.slice(0, 2);
   const lowered = first === first.toUpperCase() ? line : line.charAt(0).toLowerCase() + line.slice(1);
-  return lowered.replace(/[.:]$/, '');
+  return lowered.replace(/[.:]+$/, '');
 }
 
 class Conversion {

@@ -2,7 +2,7 @@ import { describeNode } from './node.ts';
 import type { Node, ScalarNode } from './node.ts';
 import { nearest } from './nearest.ts';
 import type { Reading, Shape } from './shape.ts';
-import { quoteable } from './tree-builder.ts';
+import { quoteable } from './quoteable.ts';
 
 export interface StringOptions {
   readonly minLength?: number;

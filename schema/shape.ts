@@ -1,8 +1,12 @@
 import type { Node } from './node.ts';
+import { quoteable } from './quoteable.ts';
 import type { Fault, Place, Severity } from './place.ts';
 
 /** JSON Schema, draft 2020-12, as data. */
 export type JsonSchema = Readonly<Record<string, unknown>>;
+
+/** Input may be quoted in a reason; it must neither break the line nor fill the screen. */
+const longestReason = 400;
 
 /** One declaration of what may stand at a place: it reads a node into a typed value, and prints as JSON Schema. */
 export interface Shape<T> {
@@ -54,7 +58,8 @@ export class Reading {
     below: readonly (string | number)[],
   ): void {
     if (severity === 'error') this.#errors += 1;
-    this.#report({ severity, place, field: formatPath([...this.#path, ...below]), reason, fix });
+    const field = formatPath([...this.#path, ...below]);
+    this.#report({ severity, place, field, reason: quoteable(reason, longestReason), fix });
   }
 }
 
@@ -63,8 +68,8 @@ export function formatPath(path: readonly (string | number)[]): string {
   let text = '';
   for (const step of path) {
     if (typeof step === 'number') text += `[${step}]`;
-    else if (/^[\w$-]+$/.test(step)) text += text === '' ? step : `.${step}`;
-    else text += `[${JSON.stringify(step)}]`;
+    else if (/^[\w$-]{1,64}$/.test(step)) text += text === '' ? step : `.${step}`;
+    else text += `[${JSON.stringify(quoteable(step))}]`;
   }
   return text;
 }

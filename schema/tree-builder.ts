@@ -2,6 +2,7 @@ import type { Limits } from './limits.ts';
 import { ListNode, MapNode, ScalarNode } from './node.ts';
 import type { Entry, Node } from './node.ts';
 import type { Fault } from './place.ts';
+import { quoteable } from './quoteable.ts';
 import type { Source } from './source.ts';
 
 /** A document that cannot be read further; what is wrong has been reported. */
@@ -90,13 +91,4 @@ export class TreeBuilder {
     const where = first === undefined ? 'above' : `in line ${this.source.place(first.keyOffset).line}`;
     this.fault(entry.keyOffset, `duplicate key \`${quoteable(entry.key)}\`, first given ${where}`, 'keep one of them');
   }
-}
-
-/** Input as it may stand in a message: short, on one line, without control characters. */
-export function quoteable(input: string, most = 80): string {
-  const short = input.length > most ? `${input.slice(0, most - 3)}...` : input;
-  return short.replace(/[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]/gu, (character) => {
-    const code = character.codePointAt(0) ?? 0;
-    return code < 0x100 ? `\\x${code.toString(16).padStart(2, '0')}` : `\\u${code.toString(16).padStart(4, '0')}`;
-  });
 }

@@ -94,11 +94,11 @@ function readFiles(node: Node, text: SuiteText, reader: DocumentReader, options:
     if (file === undefined) {
       const at = names?.kind === 'list' ? names.items[index] : undefined;
       const fix = 'write the path of a file, relative to this one';
-      reader.faults.push(faultAt(at ?? node, '', `\`${name}\` cannot be read`, fix, `policies[${index}]`));
+      reader.tell(faultAt(at ?? node, '', `\`${name}\` cannot be read`, fix, `policies[${index}]`));
       continue;
     }
     const { documents, faults } = readYaml(file.text, file.name);
-    reader.faults.push(...faults);
+    for (const fault of faults) reader.tell(fault);
     if (faults.length === 0) for (const document of documents) reader.read(document);
   }
 }

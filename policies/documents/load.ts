@@ -29,7 +29,7 @@ export function loadPolicies(
   const reader = new DocumentReader(whole);
   for (const file of files) {
     const { documents, faults } = readYaml(file.text, file.name, limits);
-    reader.faults.push(...faults);
+    for (const fault of faults) reader.tell(fault);
     // A text that could not be read in full tells nothing reliable about the documents in it.
     if (faults.length === 0) for (const document of documents) reader.read(document);
   }

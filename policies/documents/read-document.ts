@@ -1,5 +1,5 @@
 import { describePlace, formatPath, isNull, nearest, parse, quoteable } from '#schema/index.ts';
-import type { Fault, MapNode, Node } from '#schema/index.ts';
+import type { Fault, MapNode, Node, Severity } from '#schema/index.ts';
 import { knownKinds, laterKinds } from './kinds.ts';
 import type { KnownKind } from './kinds.ts';
 import type { Mesh } from './mesh.ts';
@@ -7,15 +7,37 @@ import type { Document } from './model.ts';
 
 type Path = readonly (string | number)[];
 
+const mostFaults = 1000;
+
 /** Reads the documents of one set: each by the shape of its kind, a Kubernetes List opened, no name given twice. */
 export class DocumentReader {
   readonly documents: Document[] = [];
-  readonly faults: Fault[] = [];
+  readonly #faults: Fault[] = [];
+  #unsaid = 0;
+  #unsaidSeverity: Severity = 'warning';
   readonly #kinds: readonly KnownKind[];
   readonly #names = new Map<string, Document>();
 
   constructor(mesh: Mesh) {
     this.#kinds = knownKinds(mesh);
+  }
+
+  /** What is wrong, up to a number beyond which nobody reads on; the last then says how much more there is. */
+  get faults(): readonly Fault[] {
+    const last = this.#faults.at(-1);
+    if (last === undefined || this.#unsaid === 0) return this.#faults;
+    const reason = `${this.#unsaid} more faults are not shown`;
+    const severity = this.#unsaidSeverity;
+    return [...this.#faults, { severity, place: last.place, field: '', reason, fix: 'mend these first' }];
+  }
+
+  tell(fault: Fault): void {
+    if (this.#faults.length < mostFaults) {
+      this.#faults.push(fault);
+      return;
+    }
+    this.#unsaid += 1;
+    if (fault.severity === 'error') this.#unsaidSeverity = 'error';
   }
 
   /** `path` is where the node stands in what holds it; empty for a document of its own. */
@@ -29,7 +51,7 @@ export class DocumentReader {
     } else {
       const known = this.#kindOf(node, path);
       if (known === undefined) return;
-      const document = parse(known.shape, node, (fault) => this.faults.push(fault), path);
+      const document = parse(known.shape, node, (fault) => this.tell(fault), path);
       if (document !== undefined) this.#keep(document, node, path);
     }
   }
@@ -108,7 +130,7 @@ export class DocumentReader {
   }
 
   #tell(place: Fault['place'], path: Path, reason: string, fix: string): void {
-    this.faults.push({ severity: 'error', place, field: formatPath(path), reason, fix });
+    this.tell({ severity: 'error', place, field: formatPath(path), reason, fix });
   }
 }
 

@@ -154,7 +154,7 @@ test('no text makes the reader throw, and no fault is without a place inside the
       for (const fault of faults) {
         expect(fault.place.line).toBeGreaterThanOrEqual(1);
         expect(fault.place.column).toBeGreaterThanOrEqual(1);
-        expect(fault.reason).not.toMatch(/\n|\.$/);
+        expect(fault.reason).not.toMatch(/\n/);
       }
     }),
     { numRuns: 20_000 },

@@ -68,6 +68,21 @@ describe('documents are taken all together or not at all', () => {
   });
 });
 
+describe('what is wrong a thousand times is told a thousand times', () => {
+  test('errors', () => {
+    const faults = faultsOf(policy('x', `{ rules: [{ from: [{ source: { ipBlocks: [${'x, '.repeat(5000)}x] } }] }] }`));
+    expect(faults).toHaveLength(1001);
+    expect(faults.at(-1)).toContain('4001 more faults are not shown');
+  });
+
+  test('warnings refuse nothing, however many', () => {
+    const many = Array.from({ length: 1200 }, (_, index) => policy(`p${index}`, '{ selector: {} }')).join('---\n');
+    const loaded = loadPolicies([{ name: 'a.yaml', text: many }]);
+    expect(loaded.ok && loaded.warnings.length).toBe(1001);
+    expect(faultsOf(`${many}---\n${policy('x', '{ action: DENY }')}`).at(-1)).toContain('201 more faults');
+  });
+});
+
 describe('what is read', () => {
   test('an AuthorizationPolicy', () => {
     const [read] = setOf(
