@@ -93,6 +93,18 @@ describe('garrison demo', () => {
     60_000,
   );
 
+  test('killed outright it can tidy nothing up, and still no process outlives it', async () => {
+    const demo = startDemo();
+    await demo.until(/^1\. /m);
+    demo.child.kill('SIGKILL');
+    await demo.ended();
+    // Each child sees the end of a pipe, drains, and goes: there is no event of ours to wait for, only theirs.
+    for (let looked = 0; survivors().length > 0 && looked < 300; looked++) {
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+    expect(survivors()).toEqual([]);
+  }, 60_000);
+
   test('a sidecar that dies ends it, with its name, and nothing stays behind', async () => {
     const demo = startDemo();
     await demo.until(/^1\. /m);
