@@ -6,12 +6,14 @@ import type { RenewingIdentity } from '#runtime/identity/renewing-identity.ts';
 import type { Logger } from '#runtime/logger.ts';
 import type { StateFolder } from '#runtime/state-folder.ts';
 import type { Authorities } from './authority/authorities.ts';
+import { AuthorityDesk } from './authority/authority-desk.ts';
 import { openAuthorities } from './authority/open-authorities.ts';
 import type { CaCounts } from './ca-counts.ts';
 import { IssuingDesk } from './issuing/desk.ts';
 import type { Ledger } from './ledger/port.ts';
 import { SqliteLedger } from './ledger/sqlite-ledger.ts';
 import { Registrations } from './registrations/registrations.ts';
+import { Revocations } from './revocations.ts';
 import { ownIdentity } from './serving/own-identity.ts';
 import type { CaSettings } from './settings.ts';
 import { TokenDesk } from './tokens/token-desk.ts';
@@ -31,6 +33,8 @@ export interface CaSurroundings {
 export interface CaCore extends AsyncDisposable {
   readonly ledger: Ledger;
   readonly authorities: Authorities;
+  readonly authorityDesk: AuthorityDesk;
+  readonly revocations: Revocations;
   readonly registrations: Registrations;
   readonly desk: IssuingDesk;
   readonly tokens: TokenDesk;
@@ -52,7 +56,10 @@ export async function openCaCore(
   const unfinished = await ledger.abandon(instance);
   if (unfinished > 0) logger.warn('the ledger holds intents of unknown outcome', { certificates: unfinished });
   const press = { ledger, clock };
-  const authorities = await openAuthorities({ ...press, trustDomain, instance, life, state, passphrase, logger });
+  const authorityOptions = { ...press, trustDomain, instance, life, state, passphrase, logger };
+  const authorities = await openAuthorities(authorityOptions);
+  const authorityDesk = new AuthorityDesk(authorityOptions, authorities);
+  const revocations = await Revocations.open(ledger, clock);
   const tokens = new TokenDesk(ledger, clock, authorities);
   const writable = ledgerReadiness(admin, logger);
   const desk = new IssuingDesk({
@@ -77,14 +84,21 @@ export async function openCaCore(
   registrations.onChange(() => changes.bump());
   const keeper = opening.use(new SvidKeeper({ desk, clock, logger, changes, random }));
   const identity = opening.use(
-    await ownIdentity({ desk, authorities, trustDomain, serverNames, clock, logger, random }),
+    await ownIdentity({ desk, authorities, revocations, trustDomain, serverNames, clock, logger, random }),
   );
-  authorities.onChange(() => changes.bump());
+  revocations.onChange(() => changes.bump());
+  authorities.onChange(() => {
+    changes.bump();
+    const spent = authorities.all.filter(({ state: now }) => now === 'tainted' || now === 'revoked');
+    void keeper.renewUnder(new Set(spent.map(({ id }) => id)));
+  });
   const all = opening.move();
   const dispose = (): Promise<void> => all.disposeAsync();
   return {
     ledger,
     authorities,
+    authorityDesk,
+    revocations,
     registrations,
     desk,
     tokens,

@@ -102,21 +102,26 @@ function certificateServer(
   { clock }: CaSurroundings,
   { logger, metrics }: Servers,
 ): GrpcServer {
-  const { desk, tokens, registrations, ledger, changes, authorities } = core;
+  const { desk, tokens, registrations, ledger } = core;
   const authenticators = [authenticateToken(tokens, registrations, clock), authenticateSvid(ledger, registrations)];
   return new GrpcServer({ logger, metrics })
     .unary(IstioCertificateServiceService.createCertificate, createCertificate(desk, authenticators))
-    .serverStream(
-      TrustService.watchBundle,
-      watchBundle(changes, () => trustBundle({ authorities, trustDomain })),
-    );
+    .serverStream(TrustService.watchBundle, watchTrust(core, trustDomain));
+}
+
+function watchTrust(core: CaCore, trustDomain: CaSettings['trustDomain']): ReturnType<typeof watchBundle> {
+  return watchBundle(core.changes, () => trustBundle({ ...core, trustDomain }));
 }
 
 function workloadServer({ trustDomain }: CaSettings, core: CaCore, { logger, counts }: Servers): GrpcServer {
   const options = { ...core, trustDomain, opened: () => counts.streamOpened() };
-  return new GrpcServer({ logger })
-    .serverStream(SpiffeWorkloadAPIService.fetchX509Svid, fetchX509Svid(options))
-    .serverStream(SpiffeWorkloadAPIService.fetchX509Bundles, fetchX509Bundles(options));
+  return (
+    new GrpcServer({ logger })
+      .serverStream(SpiffeWorkloadAPIService.fetchX509Svid, fetchX509Svid(options))
+      .serverStream(SpiffeWorkloadAPIService.fetchX509Bundles, fetchX509Bundles(options))
+      // Beside the standard service, never inside it (SPIFFE Workload API §3.1): for our own clients.
+      .serverStream(TrustService.watchBundle, watchTrust(core, trustDomain))
+  );
 }
 
 async function followDocuments(

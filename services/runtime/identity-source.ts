@@ -10,6 +10,8 @@ export interface Identity {
   /** PEM roots of its own trust domain. */
   readonly bundle: readonly string[];
   readonly expiresAt: Date;
+  /** Serials of the trust domain's certificates that are worth nothing, though they verify; none when absent. */
+  readonly revoked?: ReadonlySet<string>;
 }
 
 /** Where a server or client finds the identity to use now. */

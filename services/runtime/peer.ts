@@ -11,6 +11,7 @@ import { oids } from '#ca/der/oids.ts';
 import { type SpiffeId, parseSpiffeId } from '#ca/spiffe-id.ts';
 import { GarrisonError } from '#proto/errors/index.ts';
 import type { X509Certificate } from 'node:crypto';
+import type { Identity } from './identity-source.ts';
 
 /** The process at the other end of a unix socket, as the kernel vouches for it. */
 export interface UnixPeer {
@@ -38,9 +39,14 @@ const signingBits = [5, 6];
  * The identity in a certificate whose chain is already verified: SPIFFE X509-SVID §4 and §5.2.
  * Throws UNAUTHENTICATED with the reason when it is nobody's. The certificate is read from its own bytes: the text form
  * that node:crypto gives has let one name hide in another before, and its `ca` asks for more than basicConstraints.
+ * `own` is who asks: its authority may have said that this very certificate is worth nothing.
  */
-export function identifyPeer(certificate: X509Certificate, role: 'client' | 'server'): SpiffeId {
-  const { extensions } = read(certificate).tbs;
+export function identifyPeer(
+  certificate: X509Certificate,
+  role: 'client' | 'server',
+  own?: Pick<Identity, 'revoked'>,
+): SpiffeId {
+  const { extensions, serial } = read(certificate).tbs;
   const alternative = extensions.get(oids.subjectAltName);
   const names = alternative === undefined ? [] : attempt(() => readAltNames(alternative.value));
   const uris = names.filter(({ tag }) => tag === uriTag);
@@ -62,6 +68,8 @@ export function identifyPeer(certificate: X509Certificate, role: 'client' | 'ser
   if (extended !== undefined && !attempt(() => readExtKeyUsage(extended.value)).includes(needed)) {
     throw refusal(`the certificate of \`${id.toString()}\` is not for ${role} authentication`);
   }
+  const hex = Buffer.from(serial).toString('hex').padStart(40, '0');
+  if (own?.revoked?.has(hex) === true) throw refusal(`the certificate of \`${id.toString()}\` was revoked`);
   return id;
 }
 

@@ -127,6 +127,8 @@ export function ledgerContract(name: string, open: () => Promise<Ledger> | Ledge
       await ledger.conclude(intent.serial, { kind: 'issued', certificate: Uint8Array.of(1) }, at);
       expect(await ledger.revoke(intent.serial, 'lost', later)).toBe(true);
       expect(await ledger.revoke(intent.serial, 'again', later)).toBe(false);
+      expect(await ledger.listRevoked(later)).toEqual([intent.serial]);
+      expect(await ledger.listRevoked(new Date(later.getTime() + 1))).toEqual([]);
       expect(await ledger.find(intent.serial)).toMatchObject({ revokedAt: later, revocation: 'lost' });
     });
   });
@@ -181,18 +183,32 @@ export function ledgerContract(name: string, open: () => Promise<Ledger> | Ledge
   });
 
   describe(`${name}: authorities`, () => {
-    each('are kept with their state, oldest first', async (ledger) => {
-      const record = (id: string) =>
-        ({ id, state: 'prepared', root: Uint8Array.of(1), issuing: Uint8Array.of(2), since: at }) as const;
-      await ledger.putAuthority(record('a'));
-      await ledger.putAuthority(record('b'));
-      await ledger.putAuthority({ ...record('a'), state: 'active', since: later });
-      const found = await ledger.listAuthorities();
-      expect(found.map(({ id, state }) => [id, state])).toEqual([
-        ['a', 'active'],
-        ['b', 'prepared'],
+    const record = (id: string) => {
+      const parts = { root: Uint8Array.of(1), issuing: Uint8Array.of(2), jwtKey: Uint8Array.of(3) };
+      return { id, state: 'prepared', ...parts, since: at } as const;
+    };
+
+    each('are kept with their state, oldest first, and every change is counted', async (ledger) => {
+      expect(await ledger.listAuthorities()).toEqual({ records: [], sequence: 0 });
+      await ledger.putAuthorities([record('a')]);
+      await ledger.putAuthorities([record('b')]);
+      await ledger.putAuthorities([
+        { ...record('a'), state: 'old', since: later },
+        { ...record('b'), state: 'active', issuing: Uint8Array.of(9) },
       ]);
-      expect([...(found[0]?.root ?? [])]).toEqual([1]);
+      const { records, sequence } = await ledger.listAuthorities();
+      expect(sequence).toBe(3);
+      expect(records.map(({ id, state, issuing }) => [id, state, issuing[0]])).toEqual([
+        ['a', 'old', 2],
+        ['b', 'active', 9],
+      ]);
+    });
+
+    each('keep root and JWT key for good', async (ledger) => {
+      await ledger.putAuthorities([record('a')]);
+      await ledger.putAuthorities([{ ...record('a'), root: Uint8Array.of(8), jwtKey: Uint8Array.of(8) }]);
+      const [kept] = (await ledger.listAuthorities()).records;
+      expect([kept?.root[0], kept?.jwtKey[0]]).toEqual([1, 3]);
     });
   });
 }

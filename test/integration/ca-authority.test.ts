@@ -15,7 +15,8 @@ afterEach(() => rmSync(folder, { recursive: true }));
 
 const state = (...names: string[]): string => join(folder, 'state', ...names);
 const authorityFolder = (): string => state('ca/authorities', readdirSync(state('ca/authorities'))[0]!);
-const keyFile = (name: 'root-key.pem' | 'issuing-key.pem'): string => join(authorityFolder(), name);
+const keyFile = (name: 'root-key' | 'issuing-key' | 'jwt-key'): string =>
+  join(authorityFolder(), readdirSync(authorityFolder()).find((file) => file.startsWith(name)) ?? name);
 const bundle = (): string => readFileSync(state('bundle.pem'), 'utf8');
 
 async function runOnce(passphrase?: string): Promise<string> {
@@ -31,13 +32,13 @@ describe('the authority', () => {
 
   test('issues on when its root key was taken away', async () => {
     const before = await runOnce();
-    renameSync(keyFile('root-key.pem'), join(folder, 'root-key-in-a-safe.pem'));
+    renameSync(keyFile('root-key'), join(folder, 'root-key-in-a-safe.pem'));
     expect(await runOnce()).toBe(before);
   });
 
   testWith('openssl')('has keys that only the passphrase opens, in a form that openssl reads', async () => {
     await runOnce('open sesame');
-    for (const name of ['root-key.pem', 'issuing-key.pem'] as const) {
+    for (const name of ['root-key', 'issuing-key', 'jwt-key'] as const) {
       const pem = readFileSync(keyFile(name), 'utf8');
       expect(pem).toMatch(/^-----BEGIN ENCRYPTED PRIVATE KEY-----/);
       expect(() => createPrivateKey(pem)).toThrow();
@@ -65,15 +66,15 @@ describe('the authority', () => {
 
   test('does not use a key that others may read', async () => {
     await runOnce();
-    chmodSync(keyFile('issuing-key.pem'), 0o644);
+    chmodSync(keyFile('issuing-key'), 0o644);
     await expect(runOnce()).rejects.toThrow(/others than its owner may read/);
   });
 
   test('does not start with a key of another certificate, or without one', async () => {
     await runOnce();
-    writeFileSync(keyFile('issuing-key.pem'), readFileSync(keyFile('root-key.pem')));
+    writeFileSync(keyFile('issuing-key'), readFileSync(keyFile('root-key')));
     await expect(runOnce()).rejects.toMatchObject({ code: 'DATA_LOSS' });
-    rmSync(keyFile('issuing-key.pem'));
+    rmSync(keyFile('issuing-key'));
     await expect(runOnce()).rejects.toThrow(/cannot be read/);
   });
 

@@ -7,11 +7,11 @@ export function describeCa({ authorities, registrations, identity }: CaCore, { t
     trustDomain,
     registrations: registrations.current?.length ?? null,
     identity: { id: identity.current().spiffeId, expires: identity.current().expiresAt },
-    authorities: authorities.all.map(({ id, state, since, root, issuing, signer }) => ({
+    authorities: authorities.all.map(({ id, state, since, root, issuing, signers }) => ({
       id,
       state,
       since,
-      signs: signer !== undefined && state === 'active',
+      signs: signers !== undefined && state === 'active',
       rootExpires: root.validity.notAfter,
       issuingExpires: issuing.validity.notAfter,
     })),

@@ -3,10 +3,16 @@ import { isDnsName } from '#ca/issue/dns-name.ts';
 import { parseSerial } from '#ca/issue/serial.ts';
 import { parseSpiffeId, type SpiffeId, type TrustDomain } from '#ca/spiffe-id.ts';
 import { GarrisonError } from '#proto/errors/index.ts';
-import { IdentityAdminService, type TrustBundle } from '#proto/gen/garrison/v1/identity.ts';
+import {
+  IdentityAdminService,
+  type Authority as AuthorityMessage,
+  type TrustBundle,
+} from '#proto/gen/garrison/v1/identity.ts';
 import type { CallContext } from '#runtime/grpc/method.ts';
 import type { GrpcServer } from '#runtime/grpc/server.ts';
-import type { Authorities } from '../authority/authorities.ts';
+import type { Authorities, Authority } from '../authority/authorities.ts';
+import type { AuthorityDesk } from '../authority/authority-desk.ts';
+import type { Revocations } from '../revocations.ts';
 import type { IssuingDesk } from '../issuing/desk.ts';
 import { entryStates, type EntryState, type Ledger } from '../ledger/port.ts';
 import type { TokenDesk } from '../tokens/token-desk.ts';
@@ -18,12 +24,14 @@ export interface AdminSurroundings {
   readonly tokens: TokenDesk;
   readonly ledger: Ledger;
   readonly authorities: Authorities;
+  readonly authorityDesk: AuthorityDesk;
+  readonly revocations: Revocations;
   readonly defaultTokenSeconds: number;
 }
 
 /** The operator's methods. They are served only on the unix socket that the state folder's owner alone may open. */
 export function serveIdentityAdmin(server: GrpcServer, around: AdminSurroundings): void {
-  const { desk, tokens, ledger, authorities, trustDomain } = around;
+  const { desk, tokens, ledger, authorities, authorityDesk, revocations, trustDomain } = around;
   const ownId = (text: string): SpiffeId => readOwnId(text, trustDomain);
   server
     .unary(IdentityAdminService.createToken, async (request, context) => {
@@ -80,15 +88,67 @@ export function serveIdentityAdmin(server: GrpcServer, around: AdminSurroundings
     })
     .unary(IdentityAdminService.getBundle, (_, context) => {
       admit(context);
-      return trustBundle({ authorities, trustDomain });
+      return trustBundle(around);
+    })
+    .unary(IdentityAdminService.listAuthorities, (_, context) => {
+      admit(context);
+      return { authorities: authorities.all.map(toAuthority) };
+    })
+    .unary(IdentityAdminService.changeAuthority, async ({ step, id }, context) => {
+      admit(context);
+      return toAuthority(await changeAuthority(authorityDesk, step, id));
+    })
+    .unary(IdentityAdminService.revokeCertificate, async ({ serial, spiffeId, reason }, context) => {
+      admit(context);
+      const why = reason === '' ? 'unspecified' : reason.slice(0, 1000);
+      if (serial === '') return { serials: await revocations.revokeIdentity(ownId(spiffeId).toString(), why) };
+      const known = parseSerial(serial);
+      if (known === undefined) throw new GarrisonError('INVALID_ARGUMENT', `\`${serial.slice(0, 100)}\` is no serial`);
+      await revocations.revokeSerial(known, why);
+      return { serials: [known] };
     });
 }
 
-export function trustBundle({
-  authorities,
-  trustDomain,
-}: Pick<AdminSurroundings, 'authorities' | 'trustDomain'>): TrustBundle {
-  return { trustDomain, roots: authorities.bundle().map((der) => Buffer.from(der)) };
+function changeAuthority(desk: AuthorityDesk, step: string, id: string): Promise<Authority> {
+  switch (step) {
+    case 'prepare':
+      return desk.prepare();
+    case 'activate':
+      return desk.activate(id);
+    case 'taint':
+      return desk.taint(id);
+    case 'revoke':
+      return desk.revoke(id);
+    case 'renew-issuing':
+      return desk.renewIssuing();
+    default:
+      throw new GarrisonError('INVALID_ARGUMENT', `\`${step.slice(0, 100)}\` is no step in the life of an authority`);
+  }
+}
+
+function toAuthority({ id, state, since, root, issuing }: Authority): AuthorityMessage {
+  return {
+    id,
+    state,
+    since: toTimestamp(since),
+    rootExpires: toTimestamp(root.validity.notAfter),
+    issuingExpires: toTimestamp(issuing.validity.notAfter),
+  };
+}
+
+export function trustBundle(
+  around: Pick<AdminSurroundings, 'authorities' | 'trustDomain' | 'revocations'>,
+): TrustBundle {
+  const { authorities, trustDomain, revocations } = around;
+  const trusted = authorities.trusted();
+  const roots = (all: readonly Authority[]): Buffer[] => all.map(({ root }) => Buffer.from(root.der));
+  return {
+    trustDomain,
+    roots: roots(trusted),
+    tainted: roots(trusted.filter(({ state }) => state === 'tainted')),
+    sequence: BigInt(authorities.sequence),
+    revoked: [...revocations.serials],
+  };
 }
 
 /** The socket's mode keeps others out; the kernel's word on who calls keeps them out once more. */

@@ -23,6 +23,7 @@ export interface NewAuthority {
   readonly rootKey: KeyObject;
   readonly issuing: Issuer;
   readonly issuingKey: KeyObject;
+  readonly jwtKey: KeyObject;
 }
 
 export interface Ceremony extends Press {
@@ -37,7 +38,7 @@ const self = { caller: 'self', grant: 'self' };
 export async function createAuthority(ceremony: Ceremony): Promise<NewAuthority> {
   const rootKey = newKey();
   const root = await certify(ceremony, 'root', rootKey, undefined);
-  return { root, rootKey, ...(await createIssuing(ceremony, root, rootKey)) };
+  return { root, rootKey, jwtKey: newKey(), ...(await createIssuing(ceremony, root, rootKey)) };
 }
 
 /** A new intermediate under a root. */

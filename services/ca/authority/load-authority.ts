@@ -1,31 +1,42 @@
 import type { KeyObject } from 'node:crypto';
 import { readIssuer, type Issuer } from '#ca/issue/issuer.ts';
+import { jwtKeyOf, type JwtKey } from '#ca/jwt/jwt-key.ts';
 import { keySigner } from '#ca/keys/signer.ts';
 import { GarrisonError } from '#proto/errors/index.ts';
 import type { AuthorityRecord } from '../ledger/port.ts';
-import type { Authority } from './authorities.ts';
+import type { Authority, SigningKeys } from './authorities.ts';
+import { authorityFile, issuingKeyFile, type AuthorityOptions } from './authority-files.ts';
 import { readKeyFile } from './key-file.ts';
-import { authorityFile, type AuthorityOptions } from './authority-files.ts';
 
-/** Reads one authority's public half from the ledger and its signing key from its file. The root's key stays where it is. */
+/** Reads one authority's public half from the ledger and its signing keys from their files. The root's key stays where it is. */
 export function loadAuthority(options: AuthorityOptions, record: AuthorityRecord): Authority {
   const root = readIssuer(record.root);
   const issuing = readIssuer(record.issuing);
   checkTrustDomain(options, root);
-  const known = { id: record.id, state: record.state, since: record.since, root, issuing };
+  const jwtKey = jwtKeyOf(record.jwtKey);
   // What signs no more needs no key: it may be gone.
-  if (record.state !== 'active' && record.state !== 'prepared') return { ...known, signer: undefined };
-  const file = options.state.join(authorityFile(record.id, 'issuing-key.pem'));
-  const key = readKeyFile(file, options.passphrase);
-  checkKey(key, issuing, file);
-  return { ...known, signer: keySigner(key) };
+  const signs = record.state === 'active' || record.state === 'prepared';
+  const signers = signs ? loadSigners(options, record.id, issuing, jwtKey) : undefined;
+  return { record, id: record.id, state: record.state, since: record.since, root, issuing, jwtKey, signers };
 }
 
-function checkKey(key: KeyObject, issuing: Issuer, file: string): void {
-  if (issuing.certificate.checkPrivateKey(key)) return;
-  throw new GarrisonError('DATA_LOSS', `the private key \`${file}\` is not the one of its certificate`, {
-    remedy: 'put both back from the same backup',
-  });
+function loadSigners(
+  { state, passphrase }: AuthorityOptions,
+  id: string,
+  issuing: Issuer,
+  { kid, key }: JwtKey,
+): SigningKeys {
+  const load = (name: string, fits: (key: KeyObject) => boolean): KeyObject => {
+    const file = state.join(name);
+    const found = readKeyFile(file, passphrase);
+    if (fits(found)) return found;
+    throw new GarrisonError('DATA_LOSS', `the private key \`${file}\` is not the one the ledger names`, {
+      remedy: 'put the files of the authority back from the same backup',
+    });
+  };
+  const x509 = load(issuingKeyFile(id, issuing), (found) => issuing.certificate.checkPrivateKey(found));
+  const jwt = load(authorityFile(id, 'jwt-key.pem'), (found) => keySigner(found).publicKey.key.equals(key));
+  return { x509: keySigner(x509), jwt: { kid, privateKey: jwt } };
 }
 
 function checkTrustDomain({ trustDomain, state }: AuthorityOptions, root: Issuer): void {

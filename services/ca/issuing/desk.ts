@@ -80,7 +80,7 @@ export class IssuingDesk {
       subjectKey: request.publicKey,
       issuer: authority.issuing,
     } as const;
-    const leaf = await recordAndSign(this.#options, plan, authority.signer, warrant);
+    const leaf = await recordAndSign(this.#options, plan, authority.signers.x509, warrant);
     const chain = [leaf, authority.issuing.der, authority.root.der];
     return { serial: plan.serial, id: plan.id, ...plan.validity, chain, authority: authority.id };
   }

@@ -9,6 +9,7 @@ export class MemoryLedger implements port.Ledger {
   readonly #bySerial = new Map<SerialHex, number>();
   readonly #tokens = new Map<string, port.StoredToken>();
   readonly #authorities = new Map<string, port.AuthorityRecord>();
+  #sequence = 0;
 
   async intend(intent: port.Intent, redeem?: port.Redemption): Promise<void> {
     await Promise.resolve();
@@ -83,6 +84,13 @@ export class MemoryLedger implements port.Ledger {
     });
   }
 
+  async listRevoked(at: Date): Promise<readonly SerialHex[]> {
+    await Promise.resolve();
+    return this.#entries
+      .filter(({ revokedAt, notAfter }) => revokedAt !== undefined && notAfter >= at)
+      .map(({ serial }) => serial);
+  }
+
   async addToken(token: port.TokenRecord): Promise<void> {
     await Promise.resolve();
     if (this.#tokens.has(token.hash)) throw new GarrisonError('UNAVAILABLE', 'the token exists already');
@@ -106,15 +114,18 @@ export class MemoryLedger implements port.Ledger {
     return over.length;
   }
 
-  async putAuthority(record: port.AuthorityRecord): Promise<void> {
+  async putAuthorities(records: readonly port.AuthorityRecord[]): Promise<void> {
     await Promise.resolve();
-    const root = this.#authorities.get(record.id)?.root ?? record.root;
-    this.#authorities.set(record.id, { ...record, root });
+    for (const record of records) {
+      const { root, jwtKey } = this.#authorities.get(record.id) ?? record;
+      this.#authorities.set(record.id, { ...record, root, jwtKey });
+    }
+    this.#sequence += 1;
   }
 
-  async listAuthorities(): Promise<readonly port.AuthorityRecord[]> {
+  async listAuthorities(): Promise<{ records: readonly port.AuthorityRecord[]; sequence: number }> {
     await Promise.resolve();
-    return [...this.#authorities.values()];
+    return { records: [...this.#authorities.values()], sequence: this.#sequence };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

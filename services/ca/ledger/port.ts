@@ -84,6 +84,8 @@ export interface AuthorityRecord {
   readonly state: AuthorityState;
   readonly root: Uint8Array;
   readonly issuing: Uint8Array;
+  /** SubjectPublicKeyInfo of the key that signs JWT-SVIDs. */
+  readonly jwtKey: Uint8Array;
   readonly since: Date;
 }
 
@@ -106,6 +108,8 @@ export interface Ledger extends AsyncDisposable {
   list(filter: EntryFilter): Promise<readonly LedgerEntry[]>;
   /** False when it was revoked before or never issued. */
   revoke(serial: SerialHex, reason: string, at: Date): Promise<boolean>;
+  /** Serials of what is revoked and has not ended at this time. */
+  listRevoked(at: Date): Promise<readonly SerialHex[]>;
 
   addToken(token: TokenRecord): Promise<void>;
   findToken(hash: string): Promise<StoredToken | undefined>;
@@ -114,7 +118,8 @@ export interface Ledger extends AsyncDisposable {
   /** Forgets tokens that expired before this time; how many. */
   pruneTokens(before: Date): Promise<number>;
 
-  putAuthority(record: AuthorityRecord): Promise<void>;
-  /** Oldest first. */
-  listAuthorities(): Promise<readonly AuthorityRecord[]>;
+  /** All of them or none, and the bundle's sequence grows by one. Root and JWT key of a known authority never change. */
+  putAuthorities(records: readonly AuthorityRecord[]): Promise<void>;
+  /** Oldest first, and how often they have changed. */
+  listAuthorities(): Promise<{ readonly records: readonly AuthorityRecord[]; readonly sequence: number }>;
 }

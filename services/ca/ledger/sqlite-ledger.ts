@@ -116,6 +116,14 @@ export class SqliteLedger implements port.Ledger {
     });
   }
 
+  listRevoked(at: Date): Promise<readonly SerialHex[]> {
+    const sql = `SELECT hex(i.serial) AS serial FROM revocations JOIN intents i USING (number)
+      WHERE i.not_after >= ? ORDER BY number`;
+    return this.#read(() =>
+      this.#rows(sql, at.getTime()).map(({ serial }) => String(serial).toLowerCase() as SerialHex),
+    );
+  }
+
   addToken(token: port.TokenRecord): Promise<void> {
     return this.#commit.run(() => {
       this.#run(
@@ -143,22 +151,29 @@ export class SqliteLedger implements port.Ledger {
     return this.#commit.run(() => this.#run('DELETE FROM tokens WHERE expires_at < ?', before.getTime()));
   }
 
-  putAuthority(record: port.AuthorityRecord): Promise<void> {
+  putAuthorities(records: readonly port.AuthorityRecord[]): Promise<void> {
     return this.#commit.run(() => {
-      this.#run(
-        `INSERT INTO authorities (id, state, root, issuing, since) VALUES (?, ?, ?, ?, ?)
-         ON CONFLICT (id) DO UPDATE SET state = excluded.state, issuing = excluded.issuing, since = excluded.since`,
-        record.id,
-        record.state,
-        record.root,
-        record.issuing,
-        record.since.getTime(),
-      );
+      for (const record of records) {
+        this.#run(
+          `INSERT INTO authorities (id, state, root, issuing, jwt_key, since) VALUES (?, ?, ?, ?, ?, ?)
+           ON CONFLICT (id) DO UPDATE SET state = excluded.state, issuing = excluded.issuing, since = excluded.since`,
+          record.id,
+          record.state,
+          record.root,
+          record.issuing,
+          record.jwtKey,
+          record.since.getTime(),
+        );
+      }
+      this.#run(`UPDATE counters SET value = value + 1 WHERE name = 'bundle sequence'`);
     });
   }
 
-  listAuthorities(): Promise<readonly port.AuthorityRecord[]> {
-    return this.#read(() => this.#rows('SELECT * FROM authorities ORDER BY rowid').map(readAuthority));
+  listAuthorities(): Promise<{ records: readonly port.AuthorityRecord[]; sequence: number }> {
+    return this.#read(() => ({
+      records: this.#rows('SELECT * FROM authorities ORDER BY rowid').map(readAuthority),
+      sequence: Number(this.#rows(`SELECT value FROM counters WHERE name = 'bundle sequence'`)[0]?.['value'] ?? 0),
+    }));
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -66,6 +66,7 @@ export function readAuthority(row: Row): AuthorityRecord {
     state: text(row, 'state') as AuthorityState,
     root: bytes(row, 'root'),
     issuing: bytes(row, 'issuing'),
+    jwtKey: bytes(row, 'jwt_key'),
     since: date(row, 'since'),
   };
 }

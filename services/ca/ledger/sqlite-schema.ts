@@ -53,8 +53,11 @@ const schema = `
     state TEXT NOT NULL,
     root BLOB NOT NULL,
     issuing BLOB NOT NULL,
+    jwt_key BLOB NOT NULL,
     since INTEGER NOT NULL
   ) STRICT;
+  CREATE TABLE counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT;
+  INSERT INTO counters VALUES ('bundle sequence', 0);
   PRAGMA user_version = ${version};
 `;
 

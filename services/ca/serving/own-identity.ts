@@ -8,10 +8,12 @@ import type { Identity } from '#runtime/identity-source.ts';
 import type { Logger } from '#runtime/logger.ts';
 import type { Authorities } from '../authority/authorities.ts';
 import type { IssuingDesk } from '../issuing/desk.ts';
+import type { Revocations } from '../revocations.ts';
 
 export interface OwnIdentityOptions {
   readonly desk: IssuingDesk;
   readonly authorities: Authorities;
+  readonly revocations: Revocations;
   readonly trustDomain: TrustDomain;
   readonly serverNames: readonly string[];
   readonly clock: Clock;
@@ -21,13 +23,17 @@ export interface OwnIdentityOptions {
 
 /** The certificate the CA's own server shows: issued in process, on the record like any other. */
 export async function ownIdentity(options: OwnIdentityOptions): Promise<RenewingIdentity> {
-  const { authorities, clock, logger, random } = options;
+  const { authorities, revocations, clock, logger, random } = options;
   const issue = (): Promise<Identity> => issueOwn(options);
   const identity = new RenewingIdentity(await issue(), { clock, logger, random, renew: issue });
+  const retrust = (): void =>
+    identity.replaceTrust({ bundle: pems(authorities.bundle()), revoked: revocations.serials });
   authorities.onChange(() => {
-    identity.replaceBundle(pems(authorities.bundle()));
+    retrust();
     identity.renewNow();
   });
+  revocations.onChange(retrust);
+  retrust();
   return identity;
 }
 

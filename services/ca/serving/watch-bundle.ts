@@ -12,7 +12,7 @@ export function watchBundle(
     while (!signal.aborted) {
       const seen = changes.version;
       const next = bundle();
-      const print = next.roots.map((root) => root.toString('base64')).join();
+      const print = `${next.sequence} ${next.revoked.join(' ')}`;
       if (print !== sent) {
         sent = print;
         yield next;

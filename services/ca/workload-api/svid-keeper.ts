@@ -79,10 +79,14 @@ export class SvidKeeper implements Disposable {
     }
   }
 
-  /** Makes every SVID anew: their authority is no longer to be used. */
-  renewAll(): void {
-    for (const entry of this.#entries.values()) {
-      void this.#renew(entry).catch((error: unknown) => this.#options.logger.error('SVID not renewed', { error }));
+  /** Makes every SVID anew whose authority is no longer to be used. */
+  async renewUnder(authorities: ReadonlySet<string>): Promise<void> {
+    const renewals = [...this.#entries.values()].map(async (entry) => {
+      const { leaf } = await entry.current;
+      if (authorities.has(leaf.authority)) await this.#renew(entry);
+    });
+    for (const done of await Promise.allSettled(renewals)) {
+      if (done.status === 'rejected') this.#options.logger.error('SVID not renewed', { error: done.reason as unknown });
     }
   }
 

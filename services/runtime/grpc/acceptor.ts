@@ -104,7 +104,7 @@ function tlsPeer(socket: TLSSocket, identity: IdentitySource, required: boolean)
     const why = String(socket.authorizationError);
     throw new GarrisonError('UNAUTHENTICATED', `the certificate does not verify against the trust bundle: ${why}`);
   }
-  const spiffeId = identifyPeer(certificate, 'client');
+  const spiffeId = identifyPeer(certificate, 'client', identity.current());
   const { trustDomain } = identity.current().spiffeId;
   // The bundle is this trust domain's: what it signs for another one is worth nothing (SPIFFE X509-SVID §5.2).
   if (spiffeId.trustDomain !== trustDomain) {

@@ -71,7 +71,7 @@ function credentialsFor(security: Extract<ClientSecurity, { kind: 'tls' }>): Cha
   const context = createSecureContext(secureContextOptions(own ?? { bundle: roots }));
   const checkServerIdentity = (_host: string, shown: PeerCertificate): Error | undefined => {
     try {
-      const id = identifyPeer(new X509Certificate(shown.raw), 'server');
+      const id = identifyPeer(new X509Certificate(shown.raw), 'server', own);
       if (own !== undefined && id.trustDomain !== own.spiffeId.trustDomain) throw stranger(id);
       return expect(id) ? undefined : stranger(id);
     } catch (error) {

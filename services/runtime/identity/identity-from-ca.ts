@@ -3,12 +3,15 @@ import { readFileSync } from 'node:fs';
 import { parseJoinToken } from '#ca/join-token.ts';
 import { GarrisonError } from '#proto/errors/index.ts';
 import type { Address } from '../address.ts';
-import { staticIdentity, type Identity } from '../identity-source.ts';
+import { TrustClient } from '#proto/gen/garrison/v1/identity.ts';
+import { grpcClient } from '../grpc/client.ts';
+import { staticIdentity, type Identity, type IdentitySource } from '../identity-source.ts';
+import { followTrust, standsOnSand, type TrustNews } from './follow-trust.ts';
 import { fetchPinnedRoot } from './fetch-pinned-root.ts';
 import { identityFileOf, loadIdentity, storeIdentity } from './identity-file.ts';
 import { RenewingIdentity } from './renewing-identity.ts';
 import { retryDelayMs } from './renewal-time.ts';
-import { requestCertificate } from './request-certificate.ts';
+import { isAuthority, requestCertificate } from './request-certificate.ts';
 import type { IdentityOptions } from './identity-options.ts';
 
 export interface CaSource {
@@ -17,9 +20,14 @@ export interface CaSource {
   readonly token: string;
 }
 
-/** An identity by join token, kept beside the token and renewed by itself. */
-export async function identityFromCa(source: CaSource, options: IdentityOptions): Promise<RenewingIdentity> {
-  const { clock, logger, signal, random } = options;
+/** An identity by join token, kept beside the token and renewed by itself; follows what the authority says of trust. */
+export async function identityFromCa(
+  source: CaSource,
+  options: IdentityOptions,
+): Promise<IdentitySource & AsyncDisposable> {
+  const { logger } = options;
+  const stop = new AbortController();
+  const signal = AbortSignal.any([options.signal, stop.signal]);
   const file = identityFileOf(source.token);
   const keep = (identity: Identity, tokenHash: string): Identity => {
     try {
@@ -34,7 +42,35 @@ export async function identityFromCa(source: CaSource, options: IdentityOptions)
     const proof = { kind: 'identity', identity: staticIdentity(current) } as const;
     return keep(await requestCertificate(source.ca, proof, signal), tokenHash);
   };
-  return new RenewingIdentity(identity, { clock, logger, signal, random, renew });
+  const renewing = new RenewingIdentity(identity, { ...options, signal, renew });
+  const client = grpcClient(TrustClient, source.ca, { kind: 'tls', identity: renewing, expect: isAuthority });
+  const following = followTrust(client, (news) => take(news, renewing, keep, tokenHash), { ...options, signal });
+  return {
+    current: () => renewing.current(),
+    onChange: (listener) => renewing.onChange(listener),
+    [Symbol.asyncDispose]: async () => {
+      stop.abort();
+      client.close();
+      await Promise.all([following, renewing[Symbol.asyncDispose]()]);
+    },
+  };
+}
+
+function take(
+  news: TrustNews,
+  renewing: RenewingIdentity,
+  keep: (identity: Identity, tokenHash: string) => Identity,
+  tokenHash: string,
+): void {
+  const { bundle, revoked } = news;
+  const { bundle: before, revoked: revokedBefore = new Set() } = renewing.current();
+  const changed = before.join() !== bundle.join() || [...revokedBefore].join() !== [...(revoked ?? [])].join();
+  if (changed) {
+    renewing.replaceTrust({ bundle, ...(revoked === undefined ? {} : { revoked }) });
+    // A restart must not begin with roots that are gone, nor without those that sign by then.
+    keep(renewing.current(), tokenHash);
+  }
+  if (standsOnSand(renewing.current(), news)) renewing.renewNow();
 }
 
 interface First {

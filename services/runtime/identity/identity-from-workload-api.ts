@@ -2,11 +2,13 @@ import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { Metadata, type ClientReadableStream } from '@grpc/grpc-js';
 import { splitDer } from '#ca/der/split.ts';
 import { GarrisonError } from '#proto/errors/index.ts';
+import { TrustClient } from '#proto/gen/garrison/v1/identity.ts';
 import { SpiffeWorkloadAPIClient, type X509SVID, type X509SVIDResponse } from '#proto/gen/spiffe/workload/workload.ts';
 import { parseAddress } from '../address.ts';
 import { fromServiceError } from '../grpc/call-unary.ts';
 import { grpcClient } from '../grpc/client.ts';
 import type { Identity, IdentitySource } from '../identity-source.ts';
+import { followTrust } from './follow-trust.ts';
 import { readIdentity } from './read-identity.ts';
 import { retryDelayMs } from './renewal-time.ts';
 import type { IdentityOptions } from './identity-options.ts';
@@ -25,6 +27,8 @@ export class WorkloadApiIdentity implements IdentitySource, AsyncDisposable {
   readonly #client: SpiffeWorkloadAPIClient;
   readonly #listeners = new Set<(identity: Identity) => void>();
   readonly #stop = new AbortController();
+  readonly #trust: TrustClient;
+  #revoked: ReadonlySet<string> = new Set();
   #current: Identity | undefined;
   #loop: Promise<void> = Promise.resolve();
 
@@ -33,6 +37,7 @@ export class WorkloadApiIdentity implements IdentitySource, AsyncDisposable {
     this.#options = options;
     const address = source.workloadApi.includes(':') ? source.workloadApi : `unix:${source.workloadApi}`;
     this.#client = grpcClient(SpiffeWorkloadAPIClient, parseAddress(address), { kind: 'plaintext' });
+    this.#trust = grpcClient(TrustClient, parseAddress(address), { kind: 'plaintext' });
     options.signal.addEventListener('abort', this.#end, { once: true });
   }
 
@@ -46,6 +51,9 @@ export class WorkloadApiIdentity implements IdentitySource, AsyncDisposable {
     });
     made.#listeners.clear();
     made.#loop.catch(() => undefined);
+    // The bundle comes with the SVIDs; which certificates were revoked is our own service's to tell.
+    const following = { ...options, signal: made.#stop.signal };
+    void followTrust(made.#trust, ({ revoked = new Set() }) => made.#revoke(revoked), following);
     return made;
   }
 
@@ -68,6 +76,7 @@ export class WorkloadApiIdentity implements IdentitySource, AsyncDisposable {
   readonly #end = (): void => {
     this.#stop.abort();
     this.#client.close();
+    this.#trust.close();
   };
 
   #stopped(): boolean {
@@ -118,8 +127,19 @@ export class WorkloadApiIdentity implements IdentitySource, AsyncDisposable {
     }
     const next = identityOf(svid);
     if (next.certificates[0] === this.#current?.certificates[0] && same(next.bundle, this.#current?.bundle)) return;
-    this.#current = next;
-    for (const listener of this.#listeners) listener(next);
+    this.#replace(next);
+  }
+
+  #revoke(revoked: ReadonlySet<string>): void {
+    if ([...revoked].join() === [...this.#revoked].join()) return;
+    this.#revoked = revoked;
+    if (this.#current !== undefined) this.#replace(this.#current);
+  }
+
+  #replace(next: Identity): void {
+    const current = { ...next, revoked: this.#revoked };
+    this.#current = current;
+    for (const listener of this.#listeners) listener(current);
   }
 }
 

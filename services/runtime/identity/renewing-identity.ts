@@ -4,6 +4,9 @@ import type { Logger } from '../logger.ts';
 import { renewalTime, retryDelayMs } from './renewal-time.ts';
 import { sleepUntil } from './sleep-until.ts';
 
+/** Whom to believe, apart from who one is. */
+export type Trust = Pick<Identity, 'bundle' | 'revoked'>;
+
 export interface RenewingOptions {
   readonly clock: Clock;
   readonly logger: Logger;
@@ -22,6 +25,7 @@ export class RenewingIdentity implements IdentitySource, AsyncDisposable {
   readonly #stop = new AbortController();
   readonly #loop: Promise<void>;
   #current: Identity;
+  #trust: Trust | undefined;
   #wake = new AbortController();
 
   constructor(first: Identity, options: RenewingOptions) {
@@ -46,9 +50,10 @@ export class RenewingIdentity implements IdentitySource, AsyncDisposable {
     this.#wake.abort();
   }
 
-  /** Same SVID, other roots. */
-  replaceBundle(bundle: readonly string[]): void {
-    this.#replace({ ...this.#current, bundle });
+  /** Same SVID, other trust: what the authority says now holds for this identity and for those that follow it. */
+  replaceTrust(trust: Trust): void {
+    this.#trust = trust;
+    this.#replace(this.#current);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -63,8 +68,8 @@ export class RenewingIdentity implements IdentitySource, AsyncDisposable {
   };
 
   #replace(next: Identity): void {
-    this.#current = next;
-    for (const listener of this.#listeners) listener(next);
+    this.#current = { ...next, ...this.#trust };
+    for (const listener of this.#listeners) listener(this.#current);
   }
 
   #stopped(): boolean {

@@ -2,6 +2,7 @@ import { generateKeyPairSync } from 'node:crypto';
 import { writeRequest } from '#ca/csr/write-request.ts';
 import { keySigner } from '#ca/keys/signer.ts';
 import { encodePem } from '#ca/pem.ts';
+import type { SpiffeId } from '#ca/spiffe-id.ts';
 import { IstioCertificateServiceClient } from '#proto/gen/istio/v1/auth/ca.ts';
 import type { Address } from '../address.ts';
 import { callUnary } from '../grpc/call-unary.ts';
@@ -14,6 +15,11 @@ export type Proof =
   | { readonly kind: 'token'; readonly token: string; readonly root: string }
   | { readonly kind: 'identity'; readonly identity: IdentitySource };
 
+/** The one server that may be asked. */
+export function isAuthority({ path }: SpiffeId): boolean {
+  return path === '/garrison/ca';
+}
+
 /** Makes a key, which stays here, and asks the authority for a certificate over it. */
 export async function requestCertificate(address: Address, proof: Proof, signal: AbortSignal): Promise<Identity> {
   const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
@@ -21,7 +27,7 @@ export async function requestCertificate(address: Address, proof: Proof, signal:
   const client = grpcClient(IstioCertificateServiceClient, address, {
     kind: 'tls',
     ...(proof.kind === 'token' ? { bundle: [proof.root] } : { identity: proof.identity }),
-    expect: (id) => id.path === '/garrison/ca',
+    expect: isAuthority,
   });
   try {
     const { certChain } = await callUnary(

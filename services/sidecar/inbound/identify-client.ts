@@ -1,5 +1,6 @@
-import type { SpiffeId, TrustDomain } from '#ca/index.ts';
+import type { SpiffeId } from '#ca/index.ts';
 import { GarrisonError } from '#proto/errors/index.ts';
+import type { Identity } from '#runtime/identity-source.ts';
 import { identifyPeer } from '#runtime/peer.ts';
 import type { X509Certificate } from 'node:crypto';
 import type { TLSSocket } from 'node:tls';
@@ -13,7 +14,11 @@ export interface ClientIdentity {
  * Who the client of a finished handshake is; undefined where it showed no certificate.
  * Throws UNAUTHENTICATED where it showed one that proves nothing: the connection must then be refused, not be anonymous.
  */
-export function identifyClient(socket: TLSSocket, trustDomain: TrustDomain): ClientIdentity | undefined {
+export function identifyClient(
+  socket: TLSSocket,
+  own: Pick<Identity, 'spiffeId' | 'revoked'>,
+): ClientIdentity | undefined {
+  const { trustDomain } = own.spiffeId;
   const certificate = socket.getPeerX509Certificate();
   if (certificate === undefined) return undefined;
   if (!socket.authorized) {
@@ -24,7 +29,7 @@ export function identifyClient(socket: TLSSocket, trustDomain: TrustDomain): Cli
       `the client certificate is not of trust domain \`${trustDomain}\`: ${why}`,
     );
   }
-  const id = identifyPeer(certificate, 'client');
+  const id = identifyPeer(certificate, 'client', own);
   if (id.trustDomain !== trustDomain) {
     throw new GarrisonError('UNAUTHENTICATED', `\`${id.toString()}\` is not of trust domain \`${trustDomain}\``);
   }

@@ -106,7 +106,7 @@ export class InboundListener implements Disposable {
   #secured(socket: TLSSocket): Connection | undefined {
     const { identity, mode } = this.#options;
     try {
-      const client = identifyClient(socket, identity.current().spiffeId.trustDomain);
+      const client = identifyClient(socket, identity.current());
       // The mode is asked again: it may have become stricter during the handshake.
       if (client === undefined && mode() !== 'PERMISSIVE') {
         this.#refuse(socket, 'tls', 'no client certificate where PeerAuthentication asks for one');

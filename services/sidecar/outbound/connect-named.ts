@@ -86,7 +86,7 @@ function verifyServer(socket: TLSSocket, endpoint: RouteEndpoint, own: Identity)
   }
   let met: string;
   try {
-    const id = identifyPeer(certificate, 'server');
+    const id = identifyPeer(certificate, 'server', own);
     met = id.toString();
     if (id.trustDomain !== own.spiffeId.trustDomain) throw new Error(`\`${met}\` is of another trust domain`);
   } catch (cause) {

@@ -116,6 +116,46 @@ export interface TrustBundle {
   readonly trustDomain: string;
   /** DER roots, the one that signs now first. */
   readonly roots: readonly Buffer[];
+  /** Of these, the ones whose certificates are to be replaced at once. */
+  readonly tainted: readonly Buffer[];
+  /** Grows with every change. */
+  readonly sequence: bigint;
+  /** Serials, hexadecimal, of certificates that were revoked and have not ended yet. */
+  readonly revoked: readonly string[];
+}
+
+export interface Authority {
+  readonly id: string;
+  /** prepared | active | old | tainted | revoked */
+  readonly state: string;
+  readonly since: Timestamp | undefined;
+  readonly rootExpires: Timestamp | undefined;
+  readonly issuingExpires: Timestamp | undefined;
+}
+
+export interface ListAuthoritiesRequest {
+}
+
+export interface ListAuthoritiesResponse {
+  readonly authorities: readonly Authority[];
+}
+
+export interface ChangeAuthorityRequest {
+  /** prepare | activate | taint | revoke | renew-issuing */
+  readonly step: string;
+  /** Empty where the step makes one, and for renew-issuing, which is about the active one. */
+  readonly id: string;
+}
+
+export interface RevokeCertificateRequest {
+  /** One of both: a serial, or an identity, all of whose certificates are meant. */
+  readonly serial: string;
+  readonly spiffeId: string;
+  readonly reason: string;
+}
+
+export interface RevokeCertificateResponse {
+  readonly serials: readonly string[];
 }
 
 function createBaseCreateTokenRequest(): CreateTokenRequest {
@@ -1091,7 +1131,7 @@ export const WatchBundleRequest: MessageFns<WatchBundleRequest> = {
 };
 
 function createBaseTrustBundle(): TrustBundle {
-  return { trustDomain: "", roots: [] };
+  return { trustDomain: "", roots: [], tainted: [], sequence: 0n, revoked: [] };
 }
 
 export const TrustBundle: MessageFns<TrustBundle> = {
@@ -1101,6 +1141,18 @@ export const TrustBundle: MessageFns<TrustBundle> = {
     }
     for (const v of message.roots) {
       writer.uint32(18).bytes(v!);
+    }
+    for (const v of message.tainted) {
+      writer.uint32(26).bytes(v!);
+    }
+    if (message.sequence !== 0n) {
+      if (BigInt.asUintN(64, message.sequence) !== message.sequence) {
+        throw new globalThis.Error("value provided for field message.sequence of type uint64 too large");
+      }
+      writer.uint32(32).uint64(message.sequence);
+    }
+    for (const v of message.revoked) {
+      writer.uint32(42).string(v!);
     }
     return writer;
   },
@@ -1134,6 +1186,30 @@ export const TrustBundle: MessageFns<TrustBundle> = {
             message.roots.push(Buffer.from(reader.bytes()));
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.tainted.push(Buffer.from(reader.bytes()));
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.sequence = reader.uint64() as bigint;
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.revoked.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1153,6 +1229,417 @@ export const TrustBundle: MessageFns<TrustBundle> = {
     const message = createBaseTrustBundle() as any;
     message.trustDomain = object.trustDomain ?? "";
     message.roots = object.roots?.map((e) => e) || [];
+    message.tainted = object.tainted?.map((e) => e) || [];
+    message.sequence = (object.sequence !== undefined && object.sequence !== null) ? BigInt(object.sequence) : 0n;
+    message.revoked = object.revoked?.map((e) => e) || [];
+    return message;
+  },
+};
+
+function createBaseAuthority(): Authority {
+  return { id: "", state: "", since: undefined, rootExpires: undefined, issuingExpires: undefined };
+}
+
+export const Authority: MessageFns<Authority> = {
+  encode(message: Authority, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.id !== "") {
+      writer.uint32(10).string(message.id);
+    }
+    if (message.state !== "") {
+      writer.uint32(18).string(message.state);
+    }
+    if (message.since !== undefined) {
+      Timestamp.encode(message.since, writer.uint32(26).fork()).join();
+    }
+    if (message.rootExpires !== undefined) {
+      Timestamp.encode(message.rootExpires, writer.uint32(34).fork()).join();
+    }
+    if (message.issuingExpires !== undefined) {
+      Timestamp.encode(message.issuingExpires, writer.uint32(42).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Authority {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAuthority() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.id = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.state = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.since = Timestamp.decode(reader, reader.uint32());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.rootExpires = Timestamp.decode(reader, reader.uint32());
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.issuingExpires = Timestamp.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<Authority>, I>>(base?: I): Authority {
+    return Authority.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<Authority>, I>>(object: I): Authority {
+    const message = createBaseAuthority() as any;
+    message.id = object.id ?? "";
+    message.state = object.state ?? "";
+    message.since = (object.since !== undefined && object.since !== null)
+      ? Timestamp.fromPartial(object.since)
+      : undefined;
+    message.rootExpires = (object.rootExpires !== undefined && object.rootExpires !== null)
+      ? Timestamp.fromPartial(object.rootExpires)
+      : undefined;
+    message.issuingExpires = (object.issuingExpires !== undefined && object.issuingExpires !== null)
+      ? Timestamp.fromPartial(object.issuingExpires)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseListAuthoritiesRequest(): ListAuthoritiesRequest {
+  return {};
+}
+
+export const ListAuthoritiesRequest: MessageFns<ListAuthoritiesRequest> = {
+  encode(_: ListAuthoritiesRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListAuthoritiesRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListAuthoritiesRequest() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<ListAuthoritiesRequest>, I>>(base?: I): ListAuthoritiesRequest {
+    return ListAuthoritiesRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ListAuthoritiesRequest>, I>>(_: I): ListAuthoritiesRequest {
+    const message = createBaseListAuthoritiesRequest() as any;
+    return message;
+  },
+};
+
+function createBaseListAuthoritiesResponse(): ListAuthoritiesResponse {
+  return { authorities: [] };
+}
+
+export const ListAuthoritiesResponse: MessageFns<ListAuthoritiesResponse> = {
+  encode(message: ListAuthoritiesResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.authorities) {
+      Authority.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListAuthoritiesResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListAuthoritiesResponse() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.authorities.push(Authority.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<ListAuthoritiesResponse>, I>>(base?: I): ListAuthoritiesResponse {
+    return ListAuthoritiesResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ListAuthoritiesResponse>, I>>(object: I): ListAuthoritiesResponse {
+    const message = createBaseListAuthoritiesResponse() as any;
+    message.authorities = object.authorities?.map((e) => Authority.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseChangeAuthorityRequest(): ChangeAuthorityRequest {
+  return { step: "", id: "" };
+}
+
+export const ChangeAuthorityRequest: MessageFns<ChangeAuthorityRequest> = {
+  encode(message: ChangeAuthorityRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.step !== "") {
+      writer.uint32(10).string(message.step);
+    }
+    if (message.id !== "") {
+      writer.uint32(18).string(message.id);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ChangeAuthorityRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseChangeAuthorityRequest() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.step = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.id = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<ChangeAuthorityRequest>, I>>(base?: I): ChangeAuthorityRequest {
+    return ChangeAuthorityRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ChangeAuthorityRequest>, I>>(object: I): ChangeAuthorityRequest {
+    const message = createBaseChangeAuthorityRequest() as any;
+    message.step = object.step ?? "";
+    message.id = object.id ?? "";
+    return message;
+  },
+};
+
+function createBaseRevokeCertificateRequest(): RevokeCertificateRequest {
+  return { serial: "", spiffeId: "", reason: "" };
+}
+
+export const RevokeCertificateRequest: MessageFns<RevokeCertificateRequest> = {
+  encode(message: RevokeCertificateRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.serial !== "") {
+      writer.uint32(10).string(message.serial);
+    }
+    if (message.spiffeId !== "") {
+      writer.uint32(18).string(message.spiffeId);
+    }
+    if (message.reason !== "") {
+      writer.uint32(26).string(message.reason);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RevokeCertificateRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRevokeCertificateRequest() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.serial = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.spiffeId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<RevokeCertificateRequest>, I>>(base?: I): RevokeCertificateRequest {
+    return RevokeCertificateRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<RevokeCertificateRequest>, I>>(object: I): RevokeCertificateRequest {
+    const message = createBaseRevokeCertificateRequest() as any;
+    message.serial = object.serial ?? "";
+    message.spiffeId = object.spiffeId ?? "";
+    message.reason = object.reason ?? "";
+    return message;
+  },
+};
+
+function createBaseRevokeCertificateResponse(): RevokeCertificateResponse {
+  return { serials: [] };
+}
+
+export const RevokeCertificateResponse: MessageFns<RevokeCertificateResponse> = {
+  encode(message: RevokeCertificateResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.serials) {
+      writer.uint32(10).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RevokeCertificateResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRevokeCertificateResponse() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.serials.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<RevokeCertificateResponse>, I>>(base?: I): RevokeCertificateResponse {
+    return RevokeCertificateResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<RevokeCertificateResponse>, I>>(object: I): RevokeCertificateResponse {
+    const message = createBaseRevokeCertificateResponse() as any;
+    message.serials = object.serials?.map((e) => e) || [];
     return message;
   },
 };
@@ -1209,6 +1696,39 @@ export const IdentityAdminService = {
     responseSerialize: (value: TrustBundle): Buffer => Buffer.from(TrustBundle.encode(value).finish()),
     responseDeserialize: (value: Buffer): TrustBundle => TrustBundle.decode(value),
   },
+  listAuthorities: {
+    path: "/garrison.v1.IdentityAdmin/ListAuthorities" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListAuthoritiesRequest): Buffer =>
+      Buffer.from(ListAuthoritiesRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListAuthoritiesRequest => ListAuthoritiesRequest.decode(value),
+    responseSerialize: (value: ListAuthoritiesResponse): Buffer =>
+      Buffer.from(ListAuthoritiesResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListAuthoritiesResponse => ListAuthoritiesResponse.decode(value),
+  },
+  changeAuthority: {
+    path: "/garrison.v1.IdentityAdmin/ChangeAuthority" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ChangeAuthorityRequest): Buffer =>
+      Buffer.from(ChangeAuthorityRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ChangeAuthorityRequest => ChangeAuthorityRequest.decode(value),
+    responseSerialize: (value: Authority): Buffer => Buffer.from(Authority.encode(value).finish()),
+    responseDeserialize: (value: Buffer): Authority => Authority.decode(value),
+  },
+  /** Refused from now on wherever a certificate is presented to be renewed; what is not renewed ends by itself. */
+  revokeCertificate: {
+    path: "/garrison.v1.IdentityAdmin/RevokeCertificate" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: RevokeCertificateRequest): Buffer =>
+      Buffer.from(RevokeCertificateRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): RevokeCertificateRequest => RevokeCertificateRequest.decode(value),
+    responseSerialize: (value: RevokeCertificateResponse): Buffer =>
+      Buffer.from(RevokeCertificateResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): RevokeCertificateResponse => RevokeCertificateResponse.decode(value),
+  },
 } as const;
 
 export interface IdentityAdminServer extends UntypedServiceImplementation {
@@ -1218,6 +1738,10 @@ export interface IdentityAdminServer extends UntypedServiceImplementation {
   /** Signs for any identity of the trust domain. The key stays with the caller. */
   mint: handleUnaryCall<MintRequest, MintResponse>;
   getBundle: handleUnaryCall<GetBundleRequest, TrustBundle>;
+  listAuthorities: handleUnaryCall<ListAuthoritiesRequest, ListAuthoritiesResponse>;
+  changeAuthority: handleUnaryCall<ChangeAuthorityRequest, Authority>;
+  /** Refused from now on wherever a certificate is presented to be renewed; what is not renewed ends by itself. */
+  revokeCertificate: handleUnaryCall<RevokeCertificateRequest, RevokeCertificateResponse>;
 }
 
 export interface IdentityAdminClient extends Client {
@@ -1293,6 +1817,52 @@ export interface IdentityAdminClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: TrustBundle) => void,
+  ): ClientUnaryCall;
+  listAuthorities(
+    request: ListAuthoritiesRequest,
+    callback: (error: ServiceError | null, response: ListAuthoritiesResponse) => void,
+  ): ClientUnaryCall;
+  listAuthorities(
+    request: ListAuthoritiesRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ListAuthoritiesResponse) => void,
+  ): ClientUnaryCall;
+  listAuthorities(
+    request: ListAuthoritiesRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ListAuthoritiesResponse) => void,
+  ): ClientUnaryCall;
+  changeAuthority(
+    request: ChangeAuthorityRequest,
+    callback: (error: ServiceError | null, response: Authority) => void,
+  ): ClientUnaryCall;
+  changeAuthority(
+    request: ChangeAuthorityRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: Authority) => void,
+  ): ClientUnaryCall;
+  changeAuthority(
+    request: ChangeAuthorityRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: Authority) => void,
+  ): ClientUnaryCall;
+  /** Refused from now on wherever a certificate is presented to be renewed; what is not renewed ends by itself. */
+  revokeCertificate(
+    request: RevokeCertificateRequest,
+    callback: (error: ServiceError | null, response: RevokeCertificateResponse) => void,
+  ): ClientUnaryCall;
+  revokeCertificate(
+    request: RevokeCertificateRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: RevokeCertificateResponse) => void,
+  ): ClientUnaryCall;
+  revokeCertificate(
+    request: RevokeCertificateRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: RevokeCertificateResponse) => void,
   ): ClientUnaryCall;
 }
 

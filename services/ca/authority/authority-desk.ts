@@ -1,0 +1,131 @@
+import { rmSync } from 'node:fs';
+import { GarrisonError } from '#proto/errors/index.ts';
+import type { AuthorityRecord, AuthorityState } from '../ledger/port.ts';
+import type { Authorities, Authority } from './authorities.ts';
+import { authorityFile, issuingKeyFile, type AuthorityOptions } from './authority-files.ts';
+import { createIssuing } from './create-authority.ts';
+import { readKeyFile, writeKeyFile } from './key-file.ts';
+import { loadAuthority } from './load-authority.ts';
+import { makeAuthority } from './open-authorities.ts';
+import { encodePem } from '#ca/pem.ts';
+
+/**
+ * Moves authorities through their life: prepared (trusted, does not sign) → active (signs) → old (trusted) →
+ * tainted (trusted, everything under it is being replaced) → revoked (trusted no more). Each step is in the ledger before
+ * it is in force, one at a time.
+ */
+export class AuthorityDesk {
+  readonly #options: AuthorityOptions;
+  readonly #authorities: Authorities;
+  #turn: Promise<unknown> = Promise.resolve();
+
+  constructor(options: AuthorityOptions, authorities: Authorities) {
+    this.#options = options;
+    this.#authorities = authorities;
+  }
+
+  /** A new authority that everybody learns to trust before it signs. */
+  prepare(): Promise<Authority> {
+    return this.#inTurn(async () => {
+      const waiting = this.#authorities.all.find(({ state }) => state === 'prepared');
+      if (waiting !== undefined) {
+        throw new GarrisonError('ALREADY_EXISTS', `the authority \`${waiting.id}\` is prepared already`, {
+          remedy: 'activate it',
+        });
+      }
+      const record = await makeAuthority(this.#options, 'prepared');
+      await this.#put([record]);
+      return this.#find(record.id);
+    });
+  }
+
+  /** It signs from now on; the one that did is old. */
+  activate(id: string): Promise<Authority> {
+    return this.#inTurn(async () => {
+      const next = this.#find(id);
+      if (next.state !== 'prepared') throw this.#refuse(next, 'only a prepared authority can be activated');
+      await this.#put([this.#moved(this.#authorities.active(), 'old'), this.#moved(next, 'active')]);
+      return this.#find(id);
+    });
+  }
+
+  /** Everything it signed is to be replaced, though it is trusted for as long as that takes. */
+  taint(id: string): Promise<Authority> {
+    return this.#inTurn(async () => {
+      const authority = this.#find(id);
+      if (authority.state !== 'old') throw this.#refuse(authority, 'only an old authority can be tainted');
+      await this.#put([this.#moved(authority, 'tainted')]);
+      return this.#find(id);
+    });
+  }
+
+  /** Nothing it signed is worth anything from now on, and its keys are deleted. */
+  revoke(id: string): Promise<Authority> {
+    return this.#inTurn(async () => {
+      const authority = this.#find(id);
+      if (authority.state === 'active' || authority.state === 'revoked') {
+        throw this.#refuse(authority, 'what signs cannot be revoked, nor what is revoked');
+      }
+      await this.#put([this.#moved(authority, 'revoked')]);
+      const { state } = this.#options;
+      const keys = [authorityFile(id, 'jwt-key.pem'), authorityFile(id, 'root-key.pem')];
+      for (const name of [issuingKeyFile(id, authority.issuing), ...keys]) rmSync(state.join(name), { force: true });
+      return this.#find(id);
+    });
+  }
+
+  /** A new intermediate under the same root. The root's key must be back in its place for as long as this takes. */
+  renewIssuing(): Promise<Authority> {
+    return this.#inTurn(async () => {
+      const { state, passphrase } = this.#options;
+      const { id, root, record, issuing: former } = this.#authorities.active();
+      const rootKey = readKeyFile(state.join(authorityFile(id, 'root-key.pem')), passphrase);
+      if (!root.certificate.checkPrivateKey(rootKey)) {
+        throw new GarrisonError('DATA_LOSS', `the root key of \`${id}\` is not the one of its certificate`);
+      }
+      const { issuing, issuingKey } = await createIssuing(this.#options, root, rootKey);
+      writeKeyFile(state, issuingKeyFile(id, issuing), issuingKey, passphrase);
+      state.write(authorityFile(id, 'issuing.pem'), encodePem('CERTIFICATE', issuing.der), 0o644);
+      await this.#put([{ ...record, issuing: issuing.der }]);
+      rmSync(state.join(issuingKeyFile(id, former)), { force: true });
+      return this.#find(id);
+    });
+  }
+
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const done = this.#turn.then(work);
+    this.#turn = done.catch(() => undefined);
+    return done;
+  }
+
+  #moved({ record }: Authority, state: AuthorityState): AuthorityRecord {
+    return { ...record, state, since: this.#options.clock.now() };
+  }
+
+  async #put(changed: readonly AuthorityRecord[]): Promise<void> {
+    const { ledger, logger } = this.#options;
+    await ledger.putAuthorities(changed);
+    const { records, sequence } = await ledger.listAuthorities();
+    this.#authorities.replace(
+      records.map((record) => loadAuthority(this.#options, record)),
+      sequence,
+    );
+    for (const { id, state } of changed) logger.info('authority changed', { authority: id, state, sequence });
+  }
+
+  #find(id: string): Authority {
+    const found = this.#authorities.all.find((one) => one.id === id);
+    if (found !== undefined) return found;
+    throw new GarrisonError('NOT_FOUND', `there is no authority \`${id.slice(0, 100)}\``, { remedy: this.#known() });
+  }
+
+  #refuse({ id, state }: Authority, rule: string): GarrisonError {
+    return new GarrisonError('FAILED_PRECONDITION', `the authority \`${id}\` is ${state}, and ${rule}`, {
+      remedy: this.#known(),
+    });
+  }
+
+  #known(): string {
+    return `there are ${this.#authorities.all.map(({ id, state }) => `\`${id}\` (${state})`).join(', ')}`;
+  }
+}

@@ -1,0 +1,64 @@
+import { X509Certificate } from 'node:crypto';
+import type { ClientReadableStream, Metadata, ServiceError } from '@grpc/grpc-js';
+import { encodePem } from '#ca/pem.ts';
+import { GarrisonError } from '#proto/errors/index.ts';
+import type { TrustBundle, WatchBundleRequest } from '#proto/gen/garrison/v1/identity.ts';
+import type { Identity } from '../identity-source.ts';
+import { fromServiceError } from '../grpc/call-unary.ts';
+import type { IdentityOptions } from './identity-options.ts';
+import type { Trust } from './renewing-identity.ts';
+import { retryDelayMs } from './renewal-time.ts';
+
+/** What of a Trust client is used here. */
+export interface TrustWatcher {
+  watchBundle(request: WatchBundleRequest, metadata?: Metadata): ClientReadableStream<TrustBundle>;
+}
+
+/** What the authority says about whom to believe. */
+export interface TrustNews extends Trust {
+  /** Roots whose certificates are to be replaced at once. */
+  readonly tainted: readonly X509Certificate[];
+}
+
+/** Holds the authority's Trust.WatchBundle open and hands on what it says, until the signal aborts or the server does not have it. */
+export async function followTrust(
+  client: TrustWatcher,
+  use: (news: TrustNews) => void,
+  { clock, logger, signal }: IdentityOptions,
+): Promise<void> {
+  const ended = (): boolean => signal.aborted;
+  for (let failures = 1; !ended(); failures += 1) {
+    const stream = client.watchBundle({});
+    const cancel = (): void => stream.cancel();
+    signal.addEventListener('abort', cancel, { once: true });
+    try {
+      for await (const message of stream) {
+        failures = 0;
+        use(newsOf(message as TrustBundle));
+      }
+    } catch (error) {
+      const known = error instanceof GarrisonError ? error : fromServiceError(error as ServiceError);
+      // Another kind of authority, which tells its bundle in other ways.
+      if (known.code === 'UNIMPLEMENTED') return;
+      if (!ended()) logger.debug('trust not followed', { error: known });
+    } finally {
+      signal.removeEventListener('abort', cancel);
+    }
+    await clock.sleep(retryDelayMs(Math.max(failures, 1), 0), signal);
+  }
+}
+
+function newsOf({ roots, tainted, revoked }: TrustBundle): TrustNews {
+  return {
+    bundle: roots.map((der) => encodePem('CERTIFICATE', der)),
+    tainted: tainted.map((der) => new X509Certificate(der)),
+    revoked: new Set(revoked),
+  };
+}
+
+/** Whether an identity stands on a root that is tainted or trusted no more. */
+export function standsOnSand({ certificates }: Identity, { bundle, tainted }: TrustNews): boolean {
+  const last = new X509Certificate(certificates.at(-1) ?? '');
+  const issued = (root: X509Certificate): boolean => last.checkIssued(root) && last.verify(root.publicKey);
+  return tainted.some(issued) || !bundle.some((pem) => issued(new X509Certificate(pem)));
+}
