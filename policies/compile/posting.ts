@@ -1,10 +1,5 @@
 import type { CompiledRule } from './compiled-rule.ts';
-import type { RuleMatches } from './rule-matches.ts';
-
-/** What can be walked for the rules of one request. */
-export interface Searchable {
-  search(matches: RuleMatches): void;
-}
+import type { Searchable } from './rule-matches.ts';
 
 /** Rules that share a key; when they are many, an index over what else they ask. */
 export class Posting {

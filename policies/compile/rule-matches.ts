@@ -1,8 +1,19 @@
 import type { Facts } from '../decide/facts.ts';
 import type { CompiledRule } from './compiled-rule.ts';
 import type { Mode } from './mode.ts';
-import type { Posting } from './posting.ts';
 import { slots } from './slot.ts';
+
+/** What can be walked for the rules of one request. */
+export interface Searchable {
+  search(matches: RuleMatches): void;
+}
+
+/** Rules that share a key, as a posting keeps them: one, several, or an index over them. */
+interface Shared {
+  readonly single: CompiledRule | undefined;
+  readonly rules: readonly CompiledRule[] | undefined;
+  readonly index: Searchable | undefined;
+}
 
 /**
  * The rules that match one request, as an index offers them: per slot the first by rank, since of several rules that match the
@@ -24,7 +35,7 @@ export class RuleMatches {
     this.mode = facts.settings.strict ? 'wide' : 'plain';
   }
 
-  visit(posting: Posting): void {
+  visit(posting: Shared): void {
     if (posting.single !== undefined) this.consider(posting.single);
     else if (posting.index !== undefined) posting.index.search(this);
     else if (posting.rules !== undefined) for (const rule of posting.rules) this.consider(rule);
