@@ -13,6 +13,7 @@ export const verbs: Readonly<Record<string, () => Promise<{ readonly verb: Verb 
   check: () => import('./check.ts'),
   'policy validate': () => import('./policy/validate.ts'),
   'policy fmt': () => import('./policy/fmt.ts'),
+  'policy print': () => import('./policy/print.ts'),
   'policy test': () => import('./policy/test/verb.ts'),
   demo: () => import('./demo/verb.ts'),
   report: () => import('./report.ts'),

@@ -1,0 +1,74 @@
+import { cedarSchema, printCedar } from '#policies/cedar/index.ts';
+import type { CedarText } from '#policies/cedar/index.ts';
+import { describeFault, loadPolicies, profiles } from '#policies/documents/index.ts';
+import type { Mesh } from '#policies/documents/index.ts';
+import { GarrisonError } from '#proto/errors/index.ts';
+import { declareVerb } from '../verb.ts';
+import { readSources } from './read-sources.ts';
+
+const languages = ['cedar', 'cedar-schema'] as const;
+
+export const verb = declareVerb({
+  name: 'policy print',
+  summary: 'say AuthorizationPolicy documents in Cedar, and what Cedar cannot say',
+  positionals: 'PATH…',
+  flags: {
+    as: {
+      kind: 'string',
+      value: 'LANGUAGE',
+      required: true,
+      describe: 'cedar: the policies; cedar-schema: the schema they are written for, which needs no PATH',
+    },
+    'trust-domain': {
+      kind: 'string',
+      value: 'NAME',
+      describe: 'the trust domain of the mesh; cluster.local when absent',
+    },
+    profile: { kind: 'string', value: 'NAME', describe: 'strict or istio; strict when absent' },
+  },
+  example: 'garrison policy print --as cedar ./policies',
+  run({ flags, positionals, output, cwd }) {
+    const language = languages.find((known) => known === flags.as);
+    if (language === undefined) {
+      throw new GarrisonError('INVALID_ARGUMENT', `\`${flags.as}\` is not a language that is printed`, {
+        place: '--as',
+        remedy: 'write `cedar` or `cedar-schema`',
+      });
+    }
+    const printed = language === 'cedar' ? printPolicies(positionals, readMesh(flags), cwd) : printSchema();
+    output.result(printed, printed.text);
+    for (const { field, reason } of printed.limits) output.note(`not said: ${field}: ${reason}`);
+    return Promise.resolve(printed.limits.length === 0 ? 0 : 1);
+  },
+});
+
+function printSchema(): CedarText {
+  return { text: `${JSON.stringify(cedarSchema(), null, 2)}\n`, limits: [] };
+}
+
+function printPolicies(paths: readonly string[], mesh: Partial<Mesh>, cwd: string): CedarText {
+  if (paths.length === 0) {
+    throw new GarrisonError('INVALID_ARGUMENT', 'no documents are named', { remedy: 'name files or folders' });
+  }
+  const loaded = loadPolicies(readSources(paths, cwd), mesh);
+  if (loaded.ok) return printCedar(loaded.set);
+  const [first] = loaded.faults.filter(({ severity }) => severity === 'error');
+  throw new GarrisonError('INVALID_ARGUMENT', first === undefined ? 'invalid' : describeFault(first), {
+    remedy: '`garrison policy validate` tells every fault',
+  });
+}
+
+interface MeshFlags {
+  readonly 'trust-domain': string | undefined;
+  readonly profile: string | undefined;
+}
+
+function readMesh({ 'trust-domain': trustDomain, profile: name }: MeshFlags): Partial<Mesh> {
+  const profile = profiles.find((known) => known === name);
+  if (name !== undefined && profile === undefined) {
+    throw new GarrisonError('INVALID_ARGUMENT', `\`${name}\` is neither \`strict\` nor \`istio\``, {
+      place: '--profile',
+    });
+  }
+  return { ...(trustDomain === undefined ? {} : { trustDomain }), ...(profile === undefined ? {} : { profile }) };
+}
