@@ -6,6 +6,7 @@ import type { FieldTest } from './field-test.ts';
 import { lenses } from './lens.ts';
 import { hosts, paths, texts } from './list-tests.ts';
 import { modesFor } from './mode.ts';
+import type { Mode } from './mode.ts';
 
 export type Transport = 'http' | 'tcp';
 
@@ -15,7 +16,7 @@ export interface RuleContext {
   readonly transport: Transport;
   readonly kinds: FieldKinds;
   /** Gives back an equal test that was made before, so that equal lists cost memory once. */
-  readonly share: (key: string, make: () => FieldTest) => FieldTest;
+  readonly share: (list: string, value: string, make: () => FieldTest) => FieldTest;
 }
 
 interface Field {
@@ -71,10 +72,11 @@ function clauseOf(fields: readonly Field[], context: RuleContext): Clause {
   const mustNot: FieldTest[] = [];
   for (const { name, kind, values, notValues } of fields) {
     if (kind.http && context.transport === 'tcp') continue;
-    const test = (list: readonly string[], mode: typeof positive): FieldTest =>
-      list.length > 2
-        ? kind.make(list, mode)
-        : context.share([name, mode, ...list].join('\0'), () => kind.make(list, mode));
+    const test = (list: readonly string[], mode: Mode): FieldTest => {
+      const [only] = list;
+      if (only === undefined || list.length > 1) return kind.make(list, mode);
+      return context.share(`${name} ${mode}`, only, () => kind.make(list, mode));
+    };
     if (values.length > 0) must.push(test(values, positive));
     if (notValues.length > 0) mustNot.push(test(notValues, negative));
   }

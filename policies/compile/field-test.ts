@@ -26,14 +26,11 @@ export class TextTest implements FieldTest {
   readonly #lens: Lens;
   readonly #mode: Mode;
   readonly #matcher: Matcher;
-  readonly #keys: readonly Pattern[];
 
-  /** `keys`: patterns that are at least as wide as the matcher. */
-  constructor(lens: Lens, mode: Mode, matcher: Matcher, keys: readonly Pattern[]) {
+  constructor(lens: Lens, mode: Mode, matcher: Matcher) {
     this.#lens = lens;
     this.#mode = mode;
     this.#matcher = matcher;
-    this.#keys = keys;
   }
 
   test(facts: Facts): boolean {
@@ -49,7 +46,7 @@ export class TextTest implements FieldTest {
   }
 
   keys(): readonly Key[] {
-    return this.#keys.map((pattern) => ({ kind: 'text', lens: this.#lens, pattern }));
+    return this.#matcher.keys().map((pattern) => ({ kind: 'text', lens: this.#lens, pattern }));
   }
 }
 

@@ -3,14 +3,20 @@ import type { Matcher } from './text-matcher.ts';
 
 /** Values in which every `*` stands for any characters; matched piece by piece, leftmost first, without going back. */
 export class GlobMatcher implements Matcher {
+  readonly #values: readonly string[];
   readonly #globs: readonly (readonly string[])[];
 
   constructor(values: readonly string[]) {
+    this.#values = values;
     this.#globs = values.map((value) => value.split('*'));
   }
 
   matches(text: string): boolean {
     return text !== '' && this.#globs.some((pieces) => matchesPieces(pieces, text));
+  }
+
+  keys(): readonly Pattern[] {
+    return this.#values.map(globKey);
   }
 }
 
@@ -30,7 +36,7 @@ function matchesPieces(pieces: readonly string[], text: string): boolean {
 }
 
 /** A pattern at least as wide as the glob. */
-export function globKey(value: string): Pattern {
+function globKey(value: string): Pattern {
   const pieces = value.split('*');
   const first = pieces[0] ?? '';
   const last = pieces.at(-1) ?? '';

@@ -1,40 +1,33 @@
 import { withoutPort } from '../decide/host.ts';
 import { readBlock } from './address.ts';
 import { AddressTest, AnyTest, PortTest, TextTest } from './field-test.ts';
-import type { AddressSource, FieldTest } from './field-test.ts';
+import type { AddressSource, FieldTest, Key } from './field-test.ts';
 import type { Facts } from '../decide/facts.ts';
-import { GlobMatcher, globKey } from './glob.ts';
+import { GlobMatcher } from './glob.ts';
 import { lenses, metadataLens } from './lens.ts';
 import type { Lens } from './lens.ts';
 import type { Mode } from './mode.ts';
 import { isTemplate, PathTemplate } from './path-template.ts';
 import { mapPattern, readPattern } from './pattern.ts';
 import type { Pattern } from './pattern.ts';
-import { TextMatcher } from './text-matcher.ts';
+import { textMatcher } from './text-matcher.ts';
+import type { Matcher } from './text-matcher.ts';
 
 /** Turns the values of one list into its test, for one mode. */
 export type TestMaker = (values: readonly string[], mode: Mode) => FieldTest;
 
 export function texts(lens: Lens): TestMaker {
-  return (values, mode) => {
-    const patterns = values.map(readPattern);
-    return new TextTest(lens, mode, new TextMatcher(patterns), patterns);
-  };
+  return (values, mode) => new TextTest(lens, mode, textMatcher(values.map(readPattern)));
 }
 
 /** For a header `*` is presence: an empty value matches too. */
 export function headerTexts(lens: Lens): TestMaker {
-  return (values, mode) => {
-    const patterns = values.map(readPattern);
-    return new TextTest(lens, mode, new TextMatcher(patterns, true), patterns);
-  };
+  return (values, mode) => new TextTest(lens, mode, textMatcher(values.map(readPattern), true));
 }
 
 export function exactTexts(lens: Lens, spell: (value: string) => string): TestMaker {
-  return (values, mode) => {
-    const patterns = values.map((value): Pattern => ({ kind: 'exact', text: spell(value) }));
-    return new TextTest(lens, mode, new TextMatcher(patterns), patterns);
-  };
+  const exact = (value: string): Pattern => ({ kind: 'exact', text: spell(value) });
+  return (values, mode) => new TextTest(lens, mode, textMatcher(values.map(exact)));
 }
 
 /** In a namespace every `*` stands for any characters, wherever it is. */
@@ -42,9 +35,7 @@ export const namespaces: TestMaker = (values, mode) => {
   const simple = values.every(
     (value) => !value.slice(1, -1).includes('*') && !(value.length > 1 && /^\*.*\*$/.test(value)),
   );
-  return simple
-    ? texts(lenses.namespace)(values, mode)
-    : new TextTest(lenses.namespace, mode, new GlobMatcher(values), values.map(globKey));
+  return simple ? texts(lenses.namespace)(values, mode) : new TextTest(lenses.namespace, mode, new GlobMatcher(values));
 };
 
 export function blocks(from: AddressSource, mapped: boolean): TestMaker {
@@ -61,27 +52,25 @@ export const ports: TestMaker = (values) => new PortTest(values.map(Number));
 /** Host names compare without case. A wide list also takes a host that leaves out the port that a pattern names. */
 export const hosts: TestMaker = (values, mode) => {
   const patterns = values.map((value) => mapPattern(readPattern(value), (text) => text.toLowerCase()));
-  const plain = new TextTest(lenses.host, mode, new TextMatcher(patterns), patterns);
+  const plain = new TextTest(lenses.host, mode, textMatcher(patterns));
   const unported = mode === 'wide' ? patterns.flatMap(withoutPatternPort) : [];
   return unported.length === 0 ? plain : new AnyTest([plain, new UnportedHostTest(unported)]);
 };
 
 /** Compares only hosts that were sent without a port. */
 class UnportedHostTest implements FieldTest {
-  readonly #patterns: readonly Pattern[];
   readonly #inner: TextTest;
 
   constructor(patterns: readonly Pattern[]) {
-    this.#patterns = patterns;
-    this.#inner = new TextTest(lenses.host, 'wide', new TextMatcher(patterns), patterns);
+    this.#inner = new TextTest(lenses.host, 'wide', textMatcher(patterns));
   }
 
   test(facts: Facts): boolean {
     return facts.host !== undefined && withoutPort(facts.host) === facts.host && this.#inner.test(facts);
   }
 
-  keys(): ReturnType<TextTest['keys']> {
-    return this.#patterns.length === 0 ? [] : this.#inner.keys();
+  keys(): readonly Key[] {
+    return this.#inner.keys();
   }
 }
 
@@ -96,13 +85,27 @@ function withoutPatternPort(pattern: Pattern): Pattern[] {
 export const paths: TestMaker = (values, mode) => {
   const patterns = values.filter((value) => !isTemplate(value)).map(readPattern);
   const templates = values.filter(isTemplate).map((value) => new PathTemplate(value, mode === 'wide'));
-  const keys = [...patterns, ...templates.map(templateKey)];
-  const plain = new TextMatcher(patterns);
-  if (templates.length === 0) return new TextTest(lenses.path, mode, plain, keys);
-  const matches = (path: string): boolean =>
-    plain.matches(path) || templates.some((template) => template.matches(path));
-  return new TextTest(lenses.path, mode, { matches }, keys);
+  const plain = textMatcher(patterns);
+  return new TextTest(lenses.path, mode, templates.length === 0 ? plain : new PathMatcher(plain, templates));
 };
+
+class PathMatcher implements Matcher {
+  readonly #plain: Matcher;
+  readonly #templates: readonly PathTemplate[];
+
+  constructor(plain: Matcher, templates: readonly PathTemplate[]) {
+    this.#plain = plain;
+    this.#templates = templates;
+  }
+
+  matches(path: string): boolean {
+    return this.#plain.matches(path) || this.#templates.some((template) => template.matches(path));
+  }
+
+  keys(): readonly Pattern[] {
+    return [...this.#plain.keys(), ...this.#templates.map(templateKey)];
+  }
+}
 
 /** The longer literal end of a template is what it is found by. */
 function templateKey(template: PathTemplate): Pattern {

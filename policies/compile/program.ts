@@ -1,6 +1,7 @@
 import type { AuthorizationPolicy, Selector } from '../documents/model.ts';
 import type { PolicySet } from '../documents/policy-set.ts';
 import { IdentityReader } from '../decide/identity.ts';
+import { NameCheck } from '../decide/name-check.ts';
 import { HeaderScanner } from '../decide/scan-headers.ts';
 import { mergeTokenRules } from '../tokens/merge-rules.ts';
 import type { TokenRules } from '../tokens/merge-rules.ts';
@@ -36,6 +37,8 @@ export class Program {
       trustedHops: mesh.trustedHops,
       identities: new IdentityReader(),
       headerScanner: new HeaderScanner(),
+      hosts: new NameCheck(),
+      serverNames: new NameCheck(),
     };
     this.#compiler = new RuleCompiler(mesh, set.authorization);
   }

@@ -15,7 +15,7 @@ export class RuleCompiler {
   readonly #mesh: Mesh;
   readonly #trustDomains: TrustDomains;
   readonly #ranks: ReadonlyMap<AuthorizationPolicy, number>;
-  readonly #byNamespace = new Map<string, { kinds: FieldKinds; shared: Map<string, FieldTest> }>();
+  readonly #byNamespace = new Map<string, { kinds: FieldKinds; shared: SharedTests }>();
   readonly #compiled: Readonly<Record<Transport, Map<AuthorizationPolicy, readonly CompiledRule[]>>> = {
     http: new Map(),
     tcp: new Map(),
@@ -42,13 +42,7 @@ export class RuleCompiler {
       action: policy.action,
       transport,
       kinds,
-      share: (key, make) => {
-        const known = shared.get(key);
-        if (known !== undefined) return known;
-        const test = make();
-        shared.set(key, test);
-        return test;
-      },
+      share: (list, value, make) => shared.get(list, value, make),
     };
     const name = policyName(policy);
     const slot = slotOf(policy);
@@ -64,13 +58,26 @@ export class RuleCompiler {
     return compiled;
   }
 
-  #forNamespace(namespace: string): { kinds: FieldKinds; shared: Map<string, FieldTest> } {
+  #forNamespace(namespace: string): { kinds: FieldKinds; shared: SharedTests } {
     const known = this.#byNamespace.get(namespace);
     if (known !== undefined) return known;
     const kinds = fieldKinds(namespace, this.#trustDomains, this.#mesh.profile === 'strict');
-    const made = { kinds, shared: new Map<string, FieldTest>() };
+    const made = { kinds, shared: new SharedTests() };
     this.#byNamespace.set(namespace, made);
     return made;
+  }
+}
+
+/** Tests of lists with one value, by what the list is of and by the value. */
+class SharedTests {
+  readonly #lists = new Map<string, Map<string, FieldTest>>();
+
+  get(list: string, value: string, make: () => FieldTest): FieldTest {
+    let values = this.#lists.get(list);
+    if (values === undefined) this.#lists.set(list, (values = new Map<string, FieldTest>()));
+    let test = values.get(value);
+    if (test === undefined) values.set(value, (test = make()));
+    return test;
   }
 }
 

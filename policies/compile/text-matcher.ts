@@ -1,74 +1,86 @@
 import { AffixTable } from './affix-table.ts';
+import { matchesPattern } from './pattern.ts';
 import type { Pattern } from './pattern.ts';
 
-/** Lists up to this length are compared one by one; longer ones get a set or a tree. */
-const FEW = 4;
-
+/** Tells whether any pattern of a list matches a text, in time that does not grow with the list. */
 export interface Matcher {
   matches(text: string): boolean;
+  /** Patterns that are at least as wide as the matcher. */
+  keys(): readonly Pattern[];
 }
 
-/** Tells whether any pattern of a list matches a text, in time that does not grow with the list. */
-export class TextMatcher implements Matcher {
-  readonly any: boolean;
-  /** For a header `*` means present, even if empty; for all else it means not empty. */
-  readonly #anyTakesEmpty: boolean;
-  /** The whole list, where it is one exact value: by far the most frequent list. */
-  readonly only: string | undefined;
-  readonly #exact: readonly string[] | ReadonlySet<string> | undefined;
-  readonly #prefixes: readonly string[] | AffixTable<true> | undefined;
-  readonly #suffixes: readonly string[] | AffixTable<true> | undefined;
+/** Lists up to this length are compared one by one; longer ones get a set and tables. */
+const FEW = 4;
 
-  constructor(patterns: readonly Pattern[], anyTakesEmpty = false) {
-    this.#anyTakesEmpty = anyTakesEmpty;
-    const single = patterns.length === 1 ? patterns[0] : undefined;
-    this.any = patterns.some((pattern) => pattern.kind === 'any');
-    this.only = single?.kind === 'exact' ? single.text : undefined;
-    const exact = textsOf(patterns, 'exact');
-    this.#exact = this.only !== undefined ? undefined : exact.length > FEW ? new Set(exact) : orNone(exact);
-    this.#prefixes = affixes(textsOf(patterns, 'prefix'), 'prefix');
-    this.#suffixes = affixes(textsOf(patterns, 'suffix'), 'suffix');
+/** `anyTakesEmpty`: for a header `*` means present, even if empty; for all else it means not empty. */
+export function textMatcher(patterns: readonly Pattern[], anyTakesEmpty = false): Matcher {
+  const [only] = patterns;
+  if (patterns.length === 1 && only?.kind === 'exact') return new OneText(only.text);
+  return patterns.length <= FEW ? new FewPatterns(patterns, anyTakesEmpty) : new ManyPatterns(patterns, anyTakesEmpty);
+}
+
+/** One exact value: by far the most frequent list. */
+class OneText implements Matcher {
+  readonly #text: string;
+
+  constructor(text: string) {
+    this.#text = text;
   }
 
   matches(text: string): boolean {
-    if (this.only !== undefined) return text === this.only;
-    if (this.any && (text !== '' || this.#anyTakesEmpty)) return true;
-    const exact = this.#exact;
-    if (
-      exact !== undefined &&
-      (Array.isArray(exact) ? exact.includes(text) : (exact as ReadonlySet<string>).has(text))
-    ) {
-      return true;
-    }
-    const prefixes = this.#prefixes;
-    if (prefixes instanceof AffixTable) {
-      if (prefixes.hits(text)) return true;
-    } else if (prefixes !== undefined) {
-      for (const prefix of prefixes) if (text.startsWith(prefix)) return true;
-    }
-    const suffixes = this.#suffixes;
-    if (suffixes instanceof AffixTable) {
-      if (suffixes.hits(text)) return true;
-    } else if (suffixes !== undefined) {
-      for (const suffix of suffixes) if (text.endsWith(suffix)) return true;
-    }
-    return false;
+    return text === this.#text;
+  }
+
+  keys(): readonly Pattern[] {
+    return [{ kind: 'exact', text: this.#text }];
   }
 }
 
-function textsOf(patterns: readonly Pattern[], kind: 'exact' | 'prefix' | 'suffix'): string[] {
-  const texts: string[] = [];
-  for (const pattern of patterns) if (pattern.kind === kind) texts.push(pattern.text);
-  return texts;
+class FewPatterns implements Matcher {
+  readonly #patterns: readonly Pattern[];
+  readonly #takesEmpty: boolean;
+
+  constructor(patterns: readonly Pattern[], anyTakesEmpty: boolean) {
+    this.#patterns = patterns;
+    this.#takesEmpty = anyTakesEmpty && patterns.some(({ kind }) => kind === 'any');
+  }
+
+  matches(text: string): boolean {
+    if (this.#takesEmpty) return true;
+    for (const pattern of this.#patterns) if (matchesPattern(pattern, text)) return true;
+    return false;
+  }
+
+  keys(): readonly Pattern[] {
+    return this.#patterns;
+  }
 }
 
-function orNone(texts: string[]): readonly string[] | undefined {
-  return texts.length === 0 ? undefined : texts;
-}
+class ManyPatterns implements Matcher {
+  readonly #patterns: readonly Pattern[];
+  readonly #any: boolean;
+  readonly #takesEmpty: boolean;
+  readonly #exact = new Set<string>();
+  readonly #prefixes = new AffixTable<true>('prefix');
+  readonly #suffixes = new AffixTable<true>('suffix');
 
-function affixes(texts: string[], direction: 'prefix' | 'suffix'): readonly string[] | AffixTable<true> | undefined {
-  if (texts.length <= FEW) return orNone(texts);
-  const tree = new AffixTable<true>(direction);
-  for (const text of texts) tree.upsert(text, () => true);
-  return tree;
+  constructor(patterns: readonly Pattern[], anyTakesEmpty: boolean) {
+    this.#patterns = patterns;
+    this.#any = patterns.some(({ kind }) => kind === 'any');
+    this.#takesEmpty = anyTakesEmpty;
+    for (const pattern of patterns) {
+      if (pattern.kind === 'exact') this.#exact.add(pattern.text);
+      if (pattern.kind === 'prefix') this.#prefixes.upsert(pattern.text, () => true);
+      if (pattern.kind === 'suffix') this.#suffixes.upsert(pattern.text, () => true);
+    }
+  }
+
+  matches(text: string): boolean {
+    if (this.#any && (text !== '' || this.#takesEmpty)) return true;
+    return this.#exact.has(text) || this.#prefixes.hits(text) || this.#suffixes.hits(text);
+  }
+
+  keys(): readonly Pattern[] {
+    return this.#patterns;
+  }
 }

@@ -1,5 +1,5 @@
 import { GarrisonError } from '#proto/errors/index.ts';
-import type { AttributeBag } from '#proto/attributes/index.ts';
+import type { AttributeBag, StringMap } from '#proto/attributes/index.ts';
 import { addressOfBytes } from '../compile/address.ts';
 import type { Address } from '../compile/address.ts';
 import type { Mode } from '../compile/mode.ts';
@@ -34,6 +34,7 @@ export class Facts {
   method: string | undefined = undefined;
   host: string | undefined = undefined;
   oddHeaderNames = false;
+  #headerMap: StringMap | undefined | typeof notRead = notRead;
   #headers: Headers | undefined = undefined;
   #upstream: Upstream | undefined = undefined;
   #token: VerifiedToken | undefined | typeof notRead = notRead;
@@ -54,9 +55,14 @@ export class Facts {
     this.identity = this.settings.identities.read(principal);
   }
 
+  get headerMap(): StringMap | undefined {
+    if (this.#headerMap === notRead) this.#headerMap = readMap(this.bag, 'request.headers');
+    return this.#headerMap;
+  }
+
   get headers(): Headers {
     return (this.#headers ??= new Headers(
-      readMap(this.bag, 'request.headers'),
+      this.headerMap,
       readMap(this.bag, 'garrison.request.repeated_headers'),
       this.oddHeaderNames,
     ));

@@ -1,6 +1,6 @@
 import type { Facts } from './facts.ts';
 import { isAmbiguous, normalizePath, pathOnly } from './normalize-path.ts';
-import { readMap, readText } from './read-attribute.ts';
+import { readText } from './read-attribute.ts';
 import { isToken } from './scan-headers.ts';
 import { pathShapes, scanPath } from './scan-path.ts';
 
@@ -14,7 +14,7 @@ export function readRequest(facts: Facts, scanHeaders: boolean): string | undefi
   facts.host = readText(bag, 'request.host') ?? pseudoHeader(facts, ':authority') ?? pseudoHeader(facts, 'host');
   facts.rawPath = readText(bag, 'request.path') ?? pseudoHeader(facts, ':path');
   if (scanHeaders) {
-    const headers = readMap(bag, 'request.headers');
+    const headers = facts.headerMap;
     if (headers !== undefined) {
       const scan = settings.headerScanner.scan(headers, facts.host);
       if (settings.strict && scan.fault !== undefined) return scan.fault;
@@ -23,7 +23,8 @@ export function readRequest(facts: Facts, scanHeaders: boolean): string | undefi
   }
   if (settings.strict) {
     if (facts.method !== undefined && !isToken(facts.method)) return 'the method is no token';
-    if (facts.host !== undefined && hasControlOrSpace(facts.host)) return 'the host has a control character or a space';
+    if (facts.host !== undefined && settings.hosts.isBroken(facts.host))
+      return 'the host has a control character or a space';
   }
   return facts.rawPath === undefined ? undefined : readPath(facts, facts.rawPath);
 }
@@ -31,7 +32,7 @@ export function readRequest(facts: Facts, scanHeaders: boolean): string | undefi
 /** SNI is read with every protocol. */
 export function hasBrokenSni(facts: Facts): boolean {
   const sni = facts.sni;
-  return sni !== undefined && hasControlOrSpace(sni);
+  return sni !== undefined && facts.settings.serverNames.isBroken(sni);
 }
 
 function readPath(facts: Facts, raw: string): string | undefined {
@@ -57,13 +58,5 @@ function readPath(facts: Facts, raw: string): string | undefined {
 }
 
 function pseudoHeader(facts: Facts, name: string): string | undefined {
-  return readMap(facts.bag, 'request.headers')?.get(name);
-}
-
-function hasControlOrSpace(text: string): boolean {
-  for (let at = 0; at < text.length; at++) {
-    const code = text.charCodeAt(at);
-    if (code <= 0x20 || code === 0x7f) return true;
-  }
-  return false;
+  return facts.headerMap?.get(name);
 }

@@ -24,48 +24,51 @@ export function isToken(text: string): boolean {
   return text !== '';
 }
 
-/** Remembers the names found to be in order: the same few come with every request. Bounded. */
+/** Names and values longer than this are checked each time they come. */
+const memorable = 256;
+
+/**
+ * Remembers for each name in order the last value in order that came with it: clients repeat themselves, and a header that is
+ * known need not be looked at again. Bounded.
+ */
 export class HeaderScanner {
-  readonly #ordinary = new Set<string>();
+  readonly #known = new Map<string, string>();
 
   scan(headers: StringMap, host: string | undefined): HeaderScan {
     let odd = false;
     let fault: string | undefined;
     for (const [name, value] of headers) {
-      if (!this.#ordinary.has(name)) {
-        if (isOrdinary(name)) this.#remember(name);
-        else if (isToken(name)) odd = true;
-        else if (!pseudo.has(name)) fault = 'a header name is no token';
+      const known = this.#known.get(name);
+      if (known !== value) {
+        if (forbidden.test(value)) fault = `header \`${name}\` has NUL, CR or LF in its value`;
+        else if (known !== undefined || isOrdinary(name)) this.#remember(name, value);
+        if (known === undefined && !isOrdinary(name)) {
+          if (isToken(name)) odd = true;
+          else if (!pseudo.has(name)) fault = 'a header name is no token';
+        }
       }
-      if (hasForbidden(value)) fault = `header \`${name}\` has NUL, CR or LF in its value`;
-    }
-    const named = headers.get('host');
-    if (named !== undefined && host !== undefined && named.toLowerCase() !== host.toLowerCase()) {
-      fault = 'two different hosts are named';
+      if (name.length === 4 && name === 'host' && host !== undefined && value !== host && !sameHost(value, host)) {
+        fault = 'two different hosts are named';
+      }
     }
     if (fault !== undefined) return { fault, odd };
     return odd ? oddNames : clean;
   }
 
-  #remember(name: string): void {
-    if (this.#ordinary.size >= 4096) this.#ordinary.clear();
-    this.#ordinary.add(name);
+  #remember(name: string, value: string): void {
+    if (name.length > memorable || value.length > memorable) return;
+    if (this.#known.size >= 4096) this.#known.clear();
+    this.#known.set(name, value);
   }
+}
+
+const forbidden = /[\0\n\r]/;
+
+function sameHost(a: string, b: string): boolean {
+  return a.trim().toLowerCase() === b.toLowerCase();
 }
 
 function isOrdinary(name: string): boolean {
   for (let at = 0; at < name.length; at++) if (tokenCharacters[name.charCodeAt(at)] !== 1) return false;
   return name !== '';
-}
-
-const forbidden = /[\0\n\r]/;
-
-function hasForbidden(value: string): boolean {
-  // A native search pays off on longer values only.
-  if (value.length > 12) return forbidden.test(value);
-  for (let at = 0; at < value.length; at++) {
-    const code = value.charCodeAt(at);
-    if (code <= 13 && (code === 0 || code === 10 || code === 13)) return true;
-  }
-  return false;
 }
