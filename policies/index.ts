@@ -1,3 +1,5 @@
+export { MapBag, Timestamp } from '#proto/attributes/bag.ts';
+export type { AttributeBag, AttributeValue } from '#proto/attributes/index.ts';
 export { compile } from './compile/program.ts';
 export type { Program } from './compile/program.ts';
 export type { Workload } from './compile/select.ts';

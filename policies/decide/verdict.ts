@@ -1,4 +1,4 @@
-import { TrackingBag } from '#proto/attributes/index.ts';
+import { TrackingBag } from '#proto/attributes/tracking.ts';
 import type { AttributeBag, Reference } from '#proto/attributes/index.ts';
 import type { GarrisonError } from '#proto/errors/index.ts';
 import type { Place } from '#schema/place.ts';
