@@ -23,4 +23,7 @@ export const verbs: Readonly<Record<string, () => Promise<{ readonly verb: Verb 
   'identity show': () => import('./identity/show.ts'),
   'identity mint': () => import('./identity/mint.ts'),
   'identity bundle show': () => import('./identity/bundle-show.ts'),
+  'identity rotate': () => import('./identity/rotate.ts'),
+  'identity taint': () => import('./identity/taint.ts'),
+  'identity revoke': () => import('./identity/revoke.ts'),
 };

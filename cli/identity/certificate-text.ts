@@ -7,8 +7,10 @@ export function dateOf(timestamp: Timestamp | undefined): string | null {
   return new Date(Number(timestamp.seconds) * 1000 + Math.floor(timestamp.nanos / 1_000_000)).toISOString();
 }
 
+type Shown = string | bigint | readonly string[] | null;
+
 /** A record of the ledger as JSON shows it. */
-export function recordJson(record: CertificateRecord): Record<string, unknown> {
+export function recordJson(record: CertificateRecord): Record<string, Shown> {
   const { number, certificate, notBefore, notAfter, requested, concluded, revoked, ...rest } = record;
   return {
     number,
@@ -33,9 +35,10 @@ export function recordLine(record: CertificateRecord): string {
 
 /** Everything, one thing a line. */
 export function recordDetails(record: CertificateRecord): string {
-  const lines = Object.entries(recordJson(record))
-    .filter(([name, value]) => name !== 'certificate' && value !== null && String(value) !== '')
-    .map(([name, value]) => `${name.padEnd(14)} ${Array.isArray(value) ? value.join(', ') : String(value)}`);
+  const lines = Object.entries(recordJson(record)).flatMap(([name, value]) => {
+    const text = typeof value === 'object' ? (value ?? []).join(', ') : String(value);
+    return name === 'certificate' || text === '' ? [] : [`${name.padEnd(14)} ${text}`];
+  });
   if (record.certificate.length > 0) lines.push(encodePem('CERTIFICATE', record.certificate).trimEnd());
   return lines.join('\n');
 }

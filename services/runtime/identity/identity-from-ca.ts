@@ -20,6 +20,8 @@ export interface CaSource {
   readonly token: string;
 }
 
+const firstNewsMs = 2000;
+
 /** An identity by join token, kept beside the token and renewed by itself; follows what the authority says of trust. */
 export async function identityFromCa(
   source: CaSource,
@@ -44,7 +46,14 @@ export async function identityFromCa(
   };
   const renewing = new RenewingIdentity(identity, { ...options, signal, renew });
   const client = grpcClient(TrustClient, source.ca, { kind: 'tls', identity: renewing, expect: isAuthority });
-  const following = followTrust(client, (news) => take(news, renewing, keep, tokenHash), { ...options, signal });
+  const heard = Promise.withResolvers<boolean>();
+  const use = (news: TrustNews): void => {
+    take(news, renewing, keep, tokenHash);
+    heard.resolve(true);
+  };
+  const following = followTrust(client, use, { ...options, signal });
+  // A certificate comes with the one root it stands on; the others that are trusted are told here.
+  await Promise.race([heard.promise, following, options.clock.sleep(firstNewsMs, signal)]);
   return {
     current: () => renewing.current(),
     onChange: (listener) => renewing.onChange(listener),
