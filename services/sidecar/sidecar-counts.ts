@@ -52,6 +52,11 @@ export class SidecarCounts {
     this.#logger.error(passed ? 'request passed undecided' : 'request refused undecided', { reason });
   }
 
+  /** Something of ours broke; the request it befell ended without an answer. */
+  fault(error: unknown): void {
+    this.#logger.error('request could not be served', { error });
+  }
+
   upstreamFailed(direction: Direction, flag: ResponseFlag, error: unknown): void {
     this.#upstream.increment({ direction, flag });
     if (flag !== 'DC') this.#logger.warn('no answer from upstream', { direction, flag, error });

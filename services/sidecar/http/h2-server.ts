@@ -10,6 +10,7 @@ export interface H2ServerOptions {
   readonly limits: Limits;
   readonly handle: Handle;
   readonly onBroken: (connection: Connection, reason: string) => void;
+  readonly onFault: (error: unknown) => void;
 }
 
 /** HTTP/2 with prior knowledge, which is what gRPC speaks. */
@@ -77,7 +78,8 @@ export class H2Server implements HttpServerPort {
   async #serve(exchange: H2Exchange, stream: Duplex): Promise<void> {
     try {
       await this.#options.handle(exchange);
-    } catch {
+    } catch (error) {
+      this.#options.onFault(error);
       stream.destroy();
     }
   }

@@ -11,6 +11,8 @@ export interface NodeServerOptions {
   readonly handle: Handle;
   /** What arrived was no HTTP that can be read; the connection is over. */
   readonly onBroken: (connection: Connection, reason: string) => void;
+  /** A fault of ours: the request it befell has no answer. */
+  readonly onFault: (error: unknown) => void;
   /** A client that asks for a tunnel (RFC 9110 §9.3.6); refused where absent. */
   readonly onConnect?: (request: IncomingMessage, socket: Duplex, connection: Connection) => void;
 }
@@ -114,7 +116,8 @@ export class NodeHttpServer implements HttpServerPort {
   async #serve(exchange: NodeExchange, socket: Duplex): Promise<void> {
     try {
       await this.#options.handle(exchange);
-    } catch {
+    } catch (error) {
+      this.#options.onFault(error);
       // The handler answers every failure it knows; for what is left nobody can say what the client has been told.
       socket.destroy();
     }

@@ -1,6 +1,7 @@
 import { type Address, isUnix } from '#runtime/address.ts';
 import type { Socket } from 'node:net';
 import { connectPlain } from '../connect.ts';
+import type { Connection } from '../connection.ts';
 import type { Decider } from '../decide/decider.ts';
 import { H2Client } from '../http/h2-client.ts';
 import { H2Server } from '../http/h2-server.ts';
@@ -52,9 +53,15 @@ export async function composeInbound(settings: InboundSettings, index: number, p
     serviceOf: (host) => revision()?.ownService(host),
   });
   const refusals = { ...parts, port };
+  const behind = {
+    limits,
+    handle,
+    onBroken: (connection: Connection, reason: string) => reportBroken(refusals, connection, reason),
+    onFault: (error: unknown) => parts.counts.fault(error),
+  };
   const servers = {
-    http1: new NodeHttpServer({ limits, handle, onBroken: (...broken) => reportBroken(refusals, ...broken) }),
-    h2: new H2Server({ limits, handle, onBroken: (...broken) => reportBroken(refusals, ...broken) }),
+    http1: new NodeHttpServer(behind),
+    h2: new H2Server(behind),
   };
   const streams = new Map<Socket, Promise<void>>();
   const listener = new InboundListener({

@@ -39,12 +39,14 @@ export async function composeOutbound(listen: Address, parts: OutboundParts): Pr
   };
   const handle = serveOutbound(serving);
   const onBroken = (_connection: unknown, reason: string): void => counts.unreadable(reason);
+  const onFault = (error: unknown): void => counts.fault(error);
   const streams = new Map<Duplex, Promise<void>>();
   const servers = {
     http1: new NodeHttpServer({
       limits,
       handle,
       onBroken,
+      onFault,
       onConnect: (request, socket, connection) => {
         const stream = serveConnect(serving, request.url ?? '', socket, connection);
         streams.set(
@@ -53,7 +55,7 @@ export async function composeOutbound(listen: Address, parts: OutboundParts): Pr
         );
       },
     }),
-    h2: new H2Server({ limits, handle, onBroken }),
+    h2: new H2Server({ limits, handle, onBroken, onFault }),
   };
   const listener = new OutboundListener({
     limits,
