@@ -1,4 +1,5 @@
 import { type Fields, type RequestHead, type ResponseHead, keepFields, listOf, valuesOf } from './message.ts';
+import type { Body } from './port.ts';
 import { readAbsolute } from './refuse-request.ts';
 
 /** RFC 9110 §7.6.1: these speak of one connection, not of the message. */
@@ -47,6 +48,28 @@ export function cleanResponse(head: ResponseHead, source: 'service' | 'sidecar')
 
 function isSidecarAnswer(lowerName: string): boolean {
   return lowerName.startsWith('x-garrison-');
+}
+
+/** RFC 9110 §6.5.1: what says how a message is framed, routed or authenticated has no business behind it. */
+const notTrailing =
+  /^(host|content-length|content-type|content-encoding|content-range|trailer|authorization|cookie|set-cookie|expect|range|x-forwarded-.*|:.*)$/;
+
+/** Trailer lines on their way: some readers merge them into the headers, after every rule has been asked. */
+export function cleanTrailers(fields: Fields, source: 'client' | 'service' | 'sidecar'): Fields {
+  if (fields.length === 0) return fields;
+  return keepFields(
+    fields,
+    (name) =>
+      !hopByHop.has(name) &&
+      !notTrailing.test(name) &&
+      !(source === 'client' && isClaim(name)) &&
+      !(source === 'service' && isSidecarAnswer(name)),
+  );
+}
+
+/** A body whose trailers are cleaned when they come. */
+export function withCleanTrailers(body: Body, source: 'client' | 'service' | 'sidecar'): Body {
+  return { ...body, trailers: () => cleanTrailers(body.trailers(), source) };
 }
 
 /** Replaces a header by one line, or adds it. */

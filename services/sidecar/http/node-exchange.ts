@@ -83,7 +83,7 @@ export class NodeExchange implements Exchange {
       if (typeof body === 'object') body.stream.destroy();
       return nothing;
     }
-    response.writeHead(head.status, head.reason, [...head.fields]);
+    response.writeHead(head.status, reasonOf(head), [...head.fields]);
     if (body === undefined || bodyless(this.head.method, head.status)) {
       if (typeof body === 'object') body.stream.resume();
       response.end();
@@ -165,9 +165,12 @@ function bodyless(method: string, status: number): boolean {
   return method === 'HEAD' || status === 204 || status === 304;
 }
 
+function reasonOf({ status, reason }: ResponseHead): string {
+  return reason === '' ? (STATUS_CODES[status] ?? '') : reason;
+}
+
 function headText(head: ResponseHead): string {
-  const reason = head.reason === '' ? (STATUS_CODES[head.status] ?? '') : head.reason;
-  let text = `HTTP/1.1 ${head.status} ${reason}\r\n`;
+  let text = `HTTP/1.1 ${head.status} ${reasonOf(head)}\r\n`;
   for (let i = 0; i + 1 < head.fields.length; i += 2)
     text += `${head.fields[i] ?? ''}: ${head.fields[i + 1] ?? ''}\r\n`;
   return `${text}\r\n`;

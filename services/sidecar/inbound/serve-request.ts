@@ -1,4 +1,4 @@
-import { MapBag } from '#proto/attributes/index.ts';
+import { MapBag, Timestamp } from '#proto/attributes/index.ts';
 import { grpcStatus } from '#proto/errors/index.ts';
 import type { IdentitySource } from '#runtime/identity-source.ts';
 import type { Clock } from '#runtime/clock.ts';
@@ -6,7 +6,7 @@ import { type Attributes, addRequest, connectionAttributes, setDefined } from '.
 import type { Connection } from '../connection.ts';
 import { type Decider, type Decision, ownRefusal } from '../decide/decider.ts';
 import { changeHeaders } from '../http/change-headers.ts';
-import { appendForwarded, cleanRequest, cleanResponse, setField } from '../http/clean-headers.ts';
+import { appendForwarded, cleanRequest, cleanResponse, setField, withCleanTrailers } from '../http/clean-headers.ts';
 import { type RequestHead, type ResponseHead, firstOf, isGrpc, requestBytes, responseBytes } from '../http/message.ts';
 import type { Body, Exchange, Handle, HttpClientPort, Transfer } from '../http/port.ts';
 import { refuseRequest } from '../http/refuse-request.ts';
@@ -49,12 +49,21 @@ const nothing: Course = { head: undefined, transfer: undefined, flag: undefined,
 
 /** One request that came in: read, decided, passed to the application or refused, reported. */
 export function serveInbound(serving: InboundServing): Handle {
+  // What a connection says of every request on it is put together once.
+  const known = new WeakMap<Connection, Attributes>();
+  const remember = (connection: Connection): Attributes => {
+    const { workload, port, identity, clock } = serving;
+    const facts = { connection, workload, port, now: clock.now(), identity: identity.current().spiffeId };
+    const attributes = connectionAttributes(facts);
+    known.set(connection, attributes);
+    return attributes;
+  };
   return async (exchange) => {
     const started = serving.clock.monotonicMs();
     const now = serving.clock.now();
     const { connection } = exchange;
-    const facts = { connection, workload: serving.workload, port: serving.port, now };
-    const attributes = connectionAttributes({ ...facts, identity: serving.identity.current().spiffeId });
+    const attributes = new Map(known.get(connection) ?? remember(connection));
+    attributes.set('context.time', Timestamp.fromDate(now));
     const head = cleanRequest(exchange.head);
     addRequest(attributes, head, now);
     setDefined(attributes, 'destination.service.host', serving.serviceOf(firstOf(head.fields, 'host') ?? ''));
@@ -121,7 +130,7 @@ async function forward(
   try {
     const reply = await sendAgain(serving.application(head.version), {
       head: { ...head, fields: changeHeaders(fieldsForApplication(serving, exchange, head), decision.requestChanges) },
-      body: exchange.body,
+      body: exchange.body && withCleanTrailers(exchange.body, 'client'),
       upgrade: exchange.upgrade,
       signal: exchange.gone,
       onInform: (interim) => exchange.inform(cleanResponse(interim, 'service')),
@@ -131,7 +140,7 @@ async function forward(
     }
     const cleaned = cleanResponse(reply.head, 'service');
     const answer = { ...cleaned, fields: changeHeaders(cleaned.fields, decision.responseChanges) };
-    const transfer = await exchange.answer(answer, reply.body);
+    const transfer = await exchange.answer(answer, reply.body && withCleanTrailers(reply.body, 'service'));
     const flag = transfer.complete ? undefined : exchange.gone.aborted ? 'DC' : 'UC';
     return { head: answer, transfer, flag, grpcStatus: grpcStatusOf(head, reply.head, reply.body) };
   } catch (error) {

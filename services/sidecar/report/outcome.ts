@@ -1,4 +1,4 @@
-import { type AttributeValue, Duration, MapBag, Timestamp } from '#proto/attributes/index.ts';
+import { Duration, MapBag, Timestamp } from '#proto/attributes/index.ts';
 import type { Attributes } from '../attributes.ts';
 import type { Decision } from '../decide/decider.ts';
 import { type Fields, type ResponseHead, textOf } from '../http/message.ts';
@@ -59,14 +59,17 @@ function headerMap(fields: Fields): Map<string, string> {
   return joined;
 }
 
-/** The bag as it leaves for the collector. */
+/** The bag as it leaves for the collector. The attributes are its from here on. */
 export function reportBag(attributes: Attributes): MapBag {
-  const bag = new Map<string, AttributeValue>();
-  for (const [name, value] of attributes) bag.set(name, value instanceof Map ? withoutSecrets(value) : value);
-  return new MapBag(bag);
+  for (const name of ['request.headers', 'response.headers', 'garrison.request.repeated_headers']) {
+    const headers = attributes.get(name);
+    if (headers instanceof Map) attributes.set(name, withoutSecrets(headers));
+  }
+  return new MapBag(attributes);
 }
 
-function withoutSecrets(map: ReadonlyMap<string, string>): ReadonlyMap<string, string> {
-  if (![...secrets].some((name) => map.has(name))) return map;
-  return new Map([...map].map(([name, value]) => [name, secrets.has(name) ? '(secret)' : value] as const));
+function withoutSecrets(headers: ReadonlyMap<string, string>): ReadonlyMap<string, string> {
+  let shown: Map<string, string> | undefined;
+  for (const name of secrets) if (headers.has(name)) (shown ??= new Map(headers)).set(name, '(secret)');
+  return shown ?? headers;
 }

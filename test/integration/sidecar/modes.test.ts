@@ -121,7 +121,9 @@ describe('an SVID of this mesh and nothing else', () => {
   });
 
   test('every refusal is reported with its reason', async () => {
-    while (!world.reported.some((bag) => JSON.stringify(bag.get('garrison.decision.reason') ?? '').includes('2 URI names'))) {
+    while (
+      !world.reported.some((bag) => JSON.stringify(bag.get('garrison.decision.reason') ?? '').includes('2 URI names'))
+    ) {
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
     const reasons = world.reported.map((bag) => JSON.stringify(bag.get('garrison.decision.reason') ?? ''));

@@ -1,6 +1,12 @@
 import { describe, expect, test } from '@jest/globals';
 import { changeHeaders } from '#services/sidecar/http/change-headers.ts';
-import { appendForwarded, cleanRequest, cleanResponse, setField } from '#services/sidecar/http/clean-headers.ts';
+import {
+  appendForwarded,
+  cleanRequest,
+  cleanResponse,
+  cleanTrailers,
+  setField,
+} from '#services/sidecar/http/clean-headers.ts';
 
 const request = (...fields: string[]) => cleanRequest({ method: 'GET', target: '/', version: '1.1', fields }).fields;
 const response = (source: 'service' | 'sidecar', ...fields: string[]) =>
@@ -69,6 +75,32 @@ describe('an answer on its way', () => {
   test('a service cannot speak as a sidecar; a sidecar can', () => {
     expect(response('service', 'x-garrison-decision', '1')).toEqual([]);
     expect(response('sidecar', 'x-garrison-decision', '1')).toEqual(['x-garrison-decision', '1']);
+  });
+});
+
+describe('trailers on their way', () => {
+  const trailers = [
+    'grpc-status',
+    '0',
+    'x-sum',
+    '1',
+    'host',
+    'x',
+    'X-Istio-Attributes',
+    'x',
+    'authorization',
+    'x',
+    'x-garrison-decision',
+    '1',
+  ];
+
+  test('say nothing that belongs before a body, and claim nothing', () => {
+    expect(cleanTrailers(trailers, 'client')).toEqual(['grpc-status', '0', 'x-sum', '1']);
+  });
+
+  test('of a sidecar keep the decision', () => {
+    expect(cleanTrailers(trailers, 'service')).not.toContain('x-garrison-decision');
+    expect(cleanTrailers(trailers, 'sidecar')).toContain('x-garrison-decision');
   });
 });
 
