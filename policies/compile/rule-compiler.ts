@@ -1,5 +1,5 @@
 import type { AuthorizationPolicy } from '../documents/model.ts';
-import type { Mesh } from '../documents/mesh.ts';
+import type { Mesh, Profile } from '../documents/mesh.ts';
 import { TrustDomains } from './aliases.ts';
 import { compileRule } from './compile-rule.ts';
 import type { RuleContext, Transport } from './compile-rule.ts';
@@ -12,7 +12,7 @@ import type { Slot } from './slot.ts';
 
 /** Compiles each policy once, whatever the number of workloads it is in force for. */
 export class RuleCompiler {
-  readonly #mesh: Mesh;
+  readonly #profile: Profile;
   readonly #trustDomains: TrustDomains;
   readonly #ranks: ReadonlyMap<AuthorizationPolicy, number>;
   readonly #byNamespace = new Map<string, { kinds: FieldKinds; shared: SharedTests }>();
@@ -21,8 +21,8 @@ export class RuleCompiler {
     tcp: new Map(),
   };
 
-  constructor(mesh: Mesh, policies: readonly AuthorizationPolicy[]) {
-    this.#mesh = mesh;
+  constructor(mesh: Mesh, profile: Profile, policies: readonly AuthorizationPolicy[]) {
+    this.#profile = profile;
     this.#trustDomains = new TrustDomains(mesh.trustDomain, mesh.trustDomainAliases);
     this.#ranks = rankPolicies(policies);
   }
@@ -38,7 +38,7 @@ export class RuleCompiler {
   #compile(policy: AuthorizationPolicy, transport: Transport): CompiledRule[] {
     const { kinds, shared } = this.#forNamespace(policy.metadata.namespace);
     const context: RuleContext = {
-      profile: this.#mesh.profile,
+      profile: this.#profile,
       action: policy.action,
       transport,
       kinds,
@@ -47,7 +47,7 @@ export class RuleCompiler {
     const name = policyName(policy);
     const slot = slotOf(policy);
     const first = this.#ranks.get(policy) ?? 0;
-    const order = ruleOrder(policy.rules.length, this.#mesh.profile === 'istio');
+    const order = ruleOrder(policy.rules.length, this.#profile === 'istio');
     const compiled: CompiledRule[] = [];
     for (const [index, rule] of policy.rules.entries()) {
       const parts = compileRule(rule, context);
@@ -61,7 +61,7 @@ export class RuleCompiler {
   #forNamespace(namespace: string): { kinds: FieldKinds; shared: SharedTests } {
     const known = this.#byNamespace.get(namespace);
     if (known !== undefined) return known;
-    const kinds = fieldKinds(namespace, this.#trustDomains, this.#mesh.profile === 'strict');
+    const kinds = fieldKinds(namespace, this.#trustDomains, this.#profile === 'strict');
     const made = { kinds, shared: new SharedTests() };
     this.#byNamespace.set(namespace, made);
     return made;

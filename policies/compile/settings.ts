@@ -1,7 +1,8 @@
-import type { IdentityReader } from '../decide/identity.ts';
+import { IdentityReader } from '../decide/identity.ts';
+import type { Mesh, Profile } from '../documents/mesh.ts';
 import type { PathLevel } from '../decide/normalize-path.ts';
-import type { NameCheck } from '../decide/name-check.ts';
-import type { HeaderScanner } from '../decide/scan-headers.ts';
+import { NameCheck } from '../decide/name-check.ts';
+import { HeaderScanner } from '../decide/scan-headers.ts';
 
 /** What of a mesh matters for deciding, and what deciding remembers from request to request. */
 export interface Settings {
@@ -12,4 +13,18 @@ export interface Settings {
   readonly headerScanner: HeaderScanner;
   readonly hosts: NameCheck;
   readonly serverNames: NameCheck;
+}
+
+/** What of the mesh matters for deciding, as a profile has it. */
+export function settingsFor(mesh: Mesh, profile: Profile): Settings {
+  const strict = profile === 'strict';
+  return {
+    strict,
+    pathLevel: mesh.pathNormalization ?? (strict ? 'DECODE_AND_MERGE_SLASHES' : 'BASE'),
+    trustedHops: mesh.trustedHops,
+    identities: new IdentityReader(),
+    headerScanner: new HeaderScanner(),
+    hosts: new NameCheck(),
+    serverNames: new NameCheck(),
+  };
 }

@@ -2,9 +2,12 @@ import { asGarrisonError } from '#proto/errors/index.ts';
 import type { AttributeBag } from '#proto/attributes/index.ts';
 import type { Groups } from '../compile/groups.ts';
 import type { CompiledRule } from '../compile/compiled-rule.ts';
-import type { Program, WorkloadProgram } from '../compile/program.ts';
+import type { Program } from '../compile/program.ts';
+import type { WorkloadProgram } from '../compile/workload-program.ts';
 import { RuleMatches } from '../compile/rule-matches.ts';
 import type { RuleIndex } from '../compile/rule-index.ts';
+import { askCedar } from './ask-cedar.ts';
+import type { CedarFinding } from './ask-cedar.ts';
 import type { Evidence } from './evidence.ts';
 import { Facts } from './facts.ts';
 import { refusePeer } from './refuse-peer.ts';
@@ -37,22 +40,29 @@ const replay: Replay = (program, facts, evidence, finding, bag) => {
   try {
     const again = new Facts(bag, program.settings);
     again.oddHeaderNames = facts.oddHeaderNames;
-    decideFacts(program, again, evidence, finding.status === 400);
+    again.tracked = true;
+    decideFacts(program, again, evidence, finding.status === 400, finding.cedar);
   } catch {
     // What was read up to the error is what the verdict depends on.
   }
 };
 
 /** The order of one decision. */
-function decideFacts(program: Program, facts: Facts, evidence: Evidence, scanHeaders: boolean): Finding {
+function decideFacts(
+  program: Program,
+  facts: Facts,
+  evidence: Evidence,
+  scanHeaders: boolean,
+  known?: CedarFinding,
+): Finding {
   const workload = programOf(program, facts.bag);
-  facts.begin();
+  facts.begin(workload.settings);
   const groups = facts.http ? workload.http : workload.tcp;
   return (
     refusePeer(workload.peers, facts) ??
     refuseMalformed(facts, scanHeaders) ??
     askProviders(groups, facts, evidence) ??
-    afterTokens(workload, groups, facts, evidence)
+    afterTokens(workload, groups, facts, evidence, known)
   );
 }
 
@@ -91,7 +101,13 @@ export function customRule(index: RuleIndex, facts: Facts): CompiledRule | undef
   return matches.custom;
 }
 
-function afterTokens(workload: WorkloadProgram, groups: Groups, facts: Facts, evidence: Evidence): Finding {
+function afterTokens(
+  workload: WorkloadProgram,
+  groups: Groups,
+  facts: Facts,
+  evidence: Evidence,
+  known: CedarFinding | undefined,
+): Finding {
   const settled = facts.http ? settleTokens(workload.tokens, facts, evidence.tokens) : undefined;
   if (settled?.refusal !== undefined) return settled.refusal;
   const upstream = settled?.upstream;
@@ -99,19 +115,26 @@ function afterTokens(workload: WorkloadProgram, groups: Groups, facts: Facts, ev
   groups.index.search(matches);
   const { deny, allow } = matches;
   const audit = matches.audit?.sort((a, b) => a.rank - b.rank);
-  const shadow = groups.dryRun ? shadowOf(groups, matches) : undefined;
-  if (deny !== undefined) return { effect: 'deny', status: 403, by: deny, reason: undefined, audit, shadow };
+  const cedar = workload.cedar === undefined || deny !== undefined ? undefined : askCedar(workload.cedar, facts, known);
+  const denied = deny ?? (cedar?.effect === 'forbid' ? cedar.by : undefined);
+  const shadow = groups.dryRun ? shadowOf(groups, matches, denied !== undefined) : undefined;
+  if (denied !== undefined) {
+    const failed = cedar?.error === undefined ? {} : { error: cedar.error };
+    return { effect: 'deny', status: 403, by: denied, reason: cedar?.error?.message, audit, shadow, cedar, ...failed };
+  }
   if (allow !== undefined)
-    return { effect: 'allow', status: 200, by: allow, reason: undefined, audit, shadow, upstream };
-  return groups.allowInForce
-    ? { effect: 'deny', status: 403, reason: 'no ALLOW policy matched', audit, shadow }
-    : { effect: 'allow', status: 200, reason: 'no ALLOW policy is in force', audit, shadow, upstream };
+    return { effect: 'allow', status: 200, by: allow, reason: undefined, audit, shadow, upstream, cedar };
+  if (cedar?.effect === 'permit')
+    return { effect: 'allow', status: 200, by: cedar.by, reason: undefined, audit, shadow, upstream, cedar };
+  return groups.allowInForce || workload.cedar?.permitInForce === true
+    ? { effect: 'deny', status: 403, reason: 'no ALLOW policy matched', audit, shadow, cedar }
+    : { effect: 'allow', status: 200, reason: 'no ALLOW policy is in force', audit, shadow, upstream, cedar };
 }
 
 /** What is denied never comes to the ALLOW policies, so neither to those on trial. */
-function shadowOf(groups: Groups, matches: RuleMatches): Shadow | undefined {
+function shadowOf(groups: Groups, matches: RuleMatches, denied: boolean): Shadow | undefined {
   const deny = matches.dryDeny?.policy;
-  const allow = groups.dryAllowInForce && matches.deny === undefined ? (matches.dryAllow?.policy ?? 'none') : undefined;
+  const allow = groups.dryAllowInForce && !denied ? (matches.dryAllow?.policy ?? 'none') : undefined;
   if (deny === undefined && allow === undefined) return undefined;
   return { ...(deny === undefined ? {} : { deny }), ...(allow === undefined ? {} : { allow }) };
 }

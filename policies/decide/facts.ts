@@ -23,7 +23,7 @@ const notRead = Symbol('not read');
 /** What rules ask of one request, each fact read from the bag when first asked for. */
 export class Facts {
   readonly bag: AttributeBag;
-  readonly settings: Settings;
+  settings: Settings;
   http = false;
   principal: string | undefined = undefined;
   identity: Identity | undefined = undefined;
@@ -34,6 +34,8 @@ export class Facts {
   method: string | undefined = undefined;
   host: string | undefined = undefined;
   oddHeaderNames = false;
+  /** The bag records what is read of it. */
+  tracked = false;
   #headerMap: StringMap | undefined | typeof notRead = notRead;
   #headers: Headers | undefined = undefined;
   #upstream: Upstream | undefined = undefined;
@@ -47,7 +49,8 @@ export class Facts {
   }
 
   /** Reads what every decision needs. Throws where an attribute is of the wrong type, as every later read does. */
-  begin(): void {
+  begin(settings: Settings = this.settings): void {
+    this.settings = settings;
     this.http = speaksHttp(this.bag);
     const principal = readText(this.bag, 'source.principal');
     if (principal === undefined || principal === '') return;

@@ -1,5 +1,6 @@
 import type { AttributeBag } from '#proto/attributes/index.ts';
-import type { Program, WorkloadProgram } from '../compile/program.ts';
+import type { Program } from '../compile/program.ts';
+import type { WorkloadProgram } from '../compile/workload-program.ts';
 import { findTokens, isPreflight } from '../tokens/locations.ts';
 import type { TokenRequest } from '../tokens/verify-tokens.ts';
 import { verifyTokens } from '../tokens/verify-tokens.ts';
@@ -32,7 +33,7 @@ export function requirements(program: Program, bag: AttributeBag): Requirements 
     const workload = programOf(program, bag);
     if (workload.isSelfContained) return nothing;
     const facts = new Facts(bag, program.settings);
-    facts.begin();
+    facts.begin(workload.settings);
     if (refusePeer(workload.peers, facts) !== undefined || refuseMalformed(facts, true) !== undefined) return nothing;
     return { providers: providersFor(workload, facts), tokens: tokensFor(workload, facts) };
   } catch {

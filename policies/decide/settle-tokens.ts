@@ -17,6 +17,8 @@ export function settleTokens(
   outcome: TokenOutcome | undefined,
 ): SettledTokens | undefined {
   if (rules === undefined && outcome === undefined) return undefined;
+  // Who looked at the tokens read them from this bag.
+  if (rules !== undefined && outcome !== undefined && facts.tracked) touchTokens(rules, facts);
   const settled = outcome ?? (rules === undefined ? undefined : withoutEvidence(rules, facts));
   if (settled === undefined) return undefined;
   if (settled.kind === 'refused') {
@@ -26,6 +28,11 @@ export function settleTokens(
   // Without any token of its own the request may still be one whose token a proxy has verified.
   facts.accept(settled.kind === 'none' ? facts.token : settled.token, settled.upstream);
   return { refusal: undefined, upstream: settled.upstream };
+}
+
+function touchTokens(rules: TokenRules, facts: Facts): void {
+  isPreflight(facts);
+  findTokens(rules, facts);
 }
 
 /** Nobody verified anything: fine where there is nothing to verify, or a proxy in front has done it. */

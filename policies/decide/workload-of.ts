@@ -1,6 +1,7 @@
 import { GarrisonError } from '#proto/errors/index.ts';
 import type { AttributeBag } from '#proto/attributes/index.ts';
-import type { Program, WorkloadProgram } from '../compile/program.ts';
+import type { Program } from '../compile/program.ts';
+import type { WorkloadProgram } from '../compile/workload-program.ts';
 import type { Workload } from '../compile/select.ts';
 import { readIdentity } from './identity.ts';
 import { readFlag, readMap, readText } from './read-attribute.ts';

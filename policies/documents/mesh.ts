@@ -5,6 +5,8 @@ export interface Mesh {
   /** Documents of this namespace apply to every namespace. */
   readonly rootNamespace: string;
   readonly profile: Profile;
+  /** Namespaces whose workloads have another profile than the mesh. */
+  readonly namespaceProfiles?: ReadonlyMap<string, Profile>;
   /** Null: what the profile does by default. */
   readonly pathNormalization: PathNormalization | null;
   /** X-Forwarded-For entries that trusted proxies have added. */

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { compile, decide } from '#policies/index.ts';
+import { compile, decide, describeFault, loadPolicies } from '#policies/index.ts';
 import type { Verdict } from '#policies/index.ts';
 import type { Document } from '#policies/documents/model.ts';
 import type { Mesh } from '#policies/documents/mesh.ts';
@@ -89,4 +89,33 @@ describe('decide', () => {
     expect(read).toContain('request.headers x_role absence');
     expect(read.filter((line) => line.includes('x-request-id'))).toEqual([]);
   });
+});
+
+describe('profiles by namespace', () => {
+  test('a namespace may have another profile than the mesh', () => {
+    const documents = [policy('open', 'ALLOW', [{ to: [{ hosts: ['cart'] }] }], { namespace: 'istio-system' })];
+    const mesh: Partial<Mesh> = { namespaceProfiles: new Map([['old', 'istio']]) };
+    const twice: RequestText = { path: '/a//../b', host: 'cart' };
+    expect(ask(documents, { ...twice, namespace: 'shop' }, mesh)).toMatchObject({ status: 400 });
+    expect(ask(documents, { ...twice, namespace: 'old' }, mesh)).toMatchObject({ effect: 'allow' });
+  });
+});
+
+test('a provider that speaks HTTP only is not asked about TCP', () => {
+  const text = `
+apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: { name: ask, namespace: shop }
+spec: { action: CUSTOM, provider: { name: p }, rules: [{}] }
+---
+apiVersion: garrison.dev/v1
+kind: Handler
+metadata: { name: p, namespace: istio-system }
+spec: { check: { protocol: http, address: '127.0.0.1:1' } }
+`;
+  const loaded = loadPolicies([{ name: 'ask.yaml', text }]);
+  if (!loaded.ok) throw new Error(loaded.faults.map(describeFault).join('\n'));
+  const program = compile(loaded.set, 1);
+  expect(decide(program, requestBag({ protocol: 'tcp' })).effect).toBe('allow');
+  expect(decide(program, requestBag({}))).toMatchObject({ effect: 'deny', policy: 'shop/ask' });
 });
