@@ -22,7 +22,7 @@ export function toBundleDocument({
   refreshHintSeconds,
 }: TrustBundle): Record<string, unknown> {
   return {
-    keys: [...roots.map(x509Jwk), ...jwtKeys.map((key) => toJwk(key, 'jwt-svid'))],
+    keys: [...roots.map(x509Jwk), ...jwtKeys.map(toJwk)],
     spiffe_sequence: sequence,
     spiffe_refresh_hint: refreshHintSeconds,
   };
@@ -30,7 +30,7 @@ export function toBundleDocument({
 
 /** The JWK set that the Workload API gives: `jwt-svid` keys only. */
 export function toJwtBundle({ jwtKeys }: Pick<TrustBundle, 'jwtKeys'>): Record<string, unknown> {
-  return { keys: jwtKeys.map((key) => toJwk(key, 'jwt-svid')) };
+  return { keys: jwtKeys.map(toJwk) };
 }
 
 /** §4.2.2: `x5c` holds exactly one certificate, and `kid` is absent. */

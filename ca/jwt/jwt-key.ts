@@ -18,7 +18,7 @@ function thumbprint(key: KeyObject): string {
 }
 
 /** `jwt-svid` entries of a SPIFFE bundle: `kid` required, nothing private (SPIFFE-Trust-Domain-and-Bundle §4.2). */
-export function toJwk({ kid, key }: JwtKey, use: 'jwt-svid' | 'sig'): Record<string, unknown> {
+export function toJwk({ kid, key }: JwtKey): Record<string, unknown> {
   const { crv, kty, x, y } = key.export({ format: 'jwk' });
-  return { kty, crv, x, y, kid, use, ...(use === 'sig' ? { alg: 'ES256' } : {}) };
+  return { kty, crv, x, y, kid, use: 'jwt-svid' };
 }

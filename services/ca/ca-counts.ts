@@ -8,6 +8,7 @@ import type { Registrations } from './registrations/registrations.ts';
 export class CaCounts {
   readonly #issued: CounterMetric;
   readonly #failed: CounterMetric;
+  readonly #minted: CounterMetric;
   readonly #refusedDocuments: CounterMetric;
   #streams = 0;
 
@@ -18,6 +19,7 @@ export class CaCounts {
     this.#failed = metrics.counter('garrison_ca_certificates_refused_total', 'Requests for certificates not met', [
       'code',
     ]);
+    this.#minted = metrics.counter('garrison_ca_jwt_svids_minted_total', 'JWT-SVIDs minted');
     this.#refusedDocuments = metrics.counter(
       'garrison_ca_documents_refused_total',
       'Changes of the documents that were refused, so that the registrations stayed as they were',
@@ -47,6 +49,10 @@ export class CaCounts {
 
   failed(error: unknown): void {
     this.#failed.increment({ code: error instanceof GarrisonError ? error.code : 'INTERNAL' });
+  }
+
+  minted(): void {
+    this.#minted.increment();
   }
 
   documentsRefused(): void {

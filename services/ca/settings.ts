@@ -15,6 +15,8 @@ export interface CaSettings {
   readonly mesh: Partial<Mesh>;
   readonly listen: Address;
   readonly workloadApi: Address;
+  /** Absent: off. */
+  readonly bundleEndpoint: Address | undefined;
   readonly admin: Address;
   readonly ttl: TtlRules;
   readonly tokenSeconds: number;
@@ -37,6 +39,7 @@ export function caSettings(config: Config): CaSettings {
     mesh: { trustDomain, trustDomainAliases, rootNamespace, profile, pathNormalization, trustedHops },
     listen: ca.listen,
     workloadApi: { path: ca.workloadApi },
+    bundleEndpoint: ca.bundleEndpoint,
     admin: ca.admin,
     ttl: { defaultSeconds, maxSeconds: Math.max(defaultSeconds, defaultTtl.maxSeconds) },
     tokenSeconds: Math.floor(ca.joinTokenTtlMs / 1000),

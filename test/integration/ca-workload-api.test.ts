@@ -2,8 +2,14 @@ import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { join } from 'node:path';
 import { Metadata, status, type ClientReadableStream, type ServiceError } from '@grpc/grpc-js';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { createLocalJWKSet, jwtVerify, type JSONWebKeySet } from 'jose';
 import { splitDer } from '#ca/der/split.ts';
-import { SpiffeWorkloadAPIClient, type X509SVIDResponse } from '#proto/gen/spiffe/workload/workload.ts';
+import {
+  SpiffeWorkloadAPIClient,
+  type JWTSVIDResponse,
+  type ValidateJWTSVIDResponse,
+  type X509SVIDResponse,
+} from '#proto/gen/spiffe/workload/workload.ts';
 import { systemClock } from '#runtime/clock.ts';
 import { grpcClient } from '#runtime/grpc/client.ts';
 import { workloadIdentity } from '#runtime/identity/workload-identity.ts';
@@ -143,11 +149,62 @@ test('FetchX509Bundles gives the roots by trust domain', async () => {
   expect(new X509Certificate(root!).ca).toBe(true);
 });
 
-test('methods that are not built yet answer Unimplemented', async () => {
-  const code = await new Promise((resolve) =>
-    client.fetchJwtsvid({ audience: ['a'], spiffeId: '' }, header(), (error) => resolve(error?.code)),
-  );
-  expect(code).toBe(status.UNIMPLEMENTED);
+describe('JWT-SVIDs', () => {
+  const first = 'spiffe://example.org/ns/shop/sa/first';
+
+  function jwtSvids(audience: string[], spiffeId = ''): Promise<JWTSVIDResponse> {
+    return new Promise((resolve, reject) =>
+      client.fetchJwtsvid({ audience, spiffeId }, header(), (error, response) =>
+        error ? reject(error) : resolve(response),
+      ),
+    );
+  }
+
+  function validate(audience: string, svid: string): Promise<ValidateJWTSVIDResponse> {
+    return new Promise((resolve, reject) =>
+      client.validateJwtsvid({ audience, svid }, header(), (error, response) =>
+        error ? reject(error) : resolve(response),
+      ),
+    );
+  }
+
+  test('come for every identity of the caller, or for the one it names', async () => {
+    const { svids } = await jwtSvids(['db']);
+    expect(svids.map(({ spiffeId, hint }) => [spiffeId.split('/').at(-1), hint])).toEqual([
+      ['first', 'main'],
+      ['second', 'other'],
+    ]);
+    expect((await jwtSvids(['db'], first)).svids).toHaveLength(1);
+  });
+
+  test('are verified by the JWK set of FetchJWTBundles with jose alone', async () => {
+    using bundles = new Messages(client.fetchJwtBundles({}, header()));
+    const jwks = (await bundles.next()).bundles.get('spiffe://example.org')!;
+    const { svids } = await jwtSvids(['db'], first);
+    const { keys: published } = JSON.parse(jwks.toString()) as JSONWebKeySet;
+    expect(published.map(({ use }) => use)).toEqual(['jwt-svid']);
+    // jose knows the uses `sig` and `enc` only.
+    const keys = createLocalJWKSet({ keys: published.map((key) => ({ ...key, use: 'sig' })) });
+    const { payload } = await jwtVerify(svids[0]!.svid, keys, { audience: 'db' });
+    expect(payload.sub).toBe(first);
+    expect(payload.exp! - payload.iat!).toBe(300);
+  });
+
+  test('validate for their audience and no other', async () => {
+    const { svid } = (await jwtSvids(['db'], first)).svids[0]!;
+    expect(await validate('db', svid)).toMatchObject({ spiffeId: first, claims: { sub: first, aud: 'db' } });
+    await expect(validate('cache', svid)).rejects.toMatchObject({ code: status.INVALID_ARGUMENT });
+    await expect(validate('db', `${svid}x`)).rejects.toMatchObject({ code: status.INVALID_ARGUMENT });
+    await expect(validate('', svid)).rejects.toMatchObject({ code: status.INVALID_ARGUMENT });
+  });
+
+  test('need an audience and an identity of the caller', async () => {
+    await expect(jwtSvids([])).rejects.toMatchObject({ code: status.INVALID_ARGUMENT });
+    await expect(jwtSvids([''])).rejects.toMatchObject({ code: status.INVALID_ARGUMENT });
+    await expect(jwtSvids(['db'], 'nonsense')).rejects.toMatchObject({ code: status.INVALID_ARGUMENT });
+    const nobody = 'spiffe://example.org/ns/shop/sa/nobody';
+    await expect(jwtSvids(['db'], nobody)).rejects.toMatchObject({ code: status.PERMISSION_DENIED });
+  });
 });
 
 describe('the identity client', () => {

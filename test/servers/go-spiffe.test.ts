@@ -19,13 +19,16 @@ afterAll(() => rmSync(folder, { recursive: true }));
 test('go-spiffe gets its identities, makes mutual TLS with them, and sees them rotate without a failed handshake', async () => {
   const uid = `unix:uid:${process.getuid?.() ?? 0}`;
   await using running = await runCa({
+    settings: { bundleEndpoint: { host: '127.0.0.1', port: 0 } },
     policies: {
       '1.yaml': registration('go', 'go', [uid, `unix:path:${program}`], '  hint: main\n  x509Ttl: 4s\n'),
       '2.yaml': registration('other', 'other', [uid, 'unix:path:/bin/false']),
     },
   });
   const address = `unix://${join(running.state, 'workload.sock')}`;
-  const { stdout } = await promisify(execFile)(program, [address], { timeout: 60_000 });
+  const { bundle } = running.ca.addresses;
+  const endpoint = `https://127.0.0.1:${bundle !== undefined && 'port' in bundle ? bundle.port : 0}/`;
+  const { stdout } = await promisify(execFile)(program, [address, endpoint], { timeout: 60_000 });
   const seen = JSON.parse(stdout) as { handshakes: number };
   expect(seen).toMatchObject({
     ids: ['spiffe://example.org/ns/shop/sa/go'],
@@ -33,6 +36,8 @@ test('go-spiffe gets its identities, makes mutual TLS with them, and sees them r
     bundles: ['example.org'],
     peer: 'spiffe://example.org/ns/shop/sa/go',
     refused: true,
+    endpoint: [1, 1, 1],
+    jwt: 'spiffe://example.org/ns/shop/sa/go',
     rotated: true,
   });
   expect(seen.handshakes).toBeGreaterThan(10);

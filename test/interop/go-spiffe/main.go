@@ -12,8 +12,10 @@ import (
 	"os"
 	"time"
 
+	"github.com/spiffe/go-spiffe/v2/federation"
 	"github.com/spiffe/go-spiffe/v2/spiffeid"
 	"github.com/spiffe/go-spiffe/v2/spiffetls/tlsconfig"
+	"github.com/spiffe/go-spiffe/v2/svid/jwtsvid"
 	"github.com/spiffe/go-spiffe/v2/svid/x509svid"
 	"github.com/spiffe/go-spiffe/v2/workloadapi"
 )
@@ -26,6 +28,8 @@ type report struct {
 	Refused    bool     `json:"refused"`
 	Rotated    bool     `json:"rotated"`
 	Handshakes int      `json:"handshakes"`
+	JWT        string   `json:"jwt"`
+	Endpoint   []int    `json:"endpoint"`
 }
 
 func main() {
@@ -55,6 +59,20 @@ func run() error {
 	if _, err := workloadapi.FetchX509Bundles(ctx, address); err != nil {
 		return fmt.Errorf("fetch bundles: %w", err)
 	}
+
+	if seen.JWT, err = token(ctx, address); err != nil {
+		return err
+	}
+
+	// The bundle endpoint, authenticated by the bundle that the Workload API gave: roots, JWT keys, sequence.
+	td := fetched.SVIDs[0].ID.TrustDomain()
+	authority := spiffeid.RequireFromPath(td, "/garrison/ca")
+	published, err := federation.FetchBundle(ctx, td, os.Args[2], federation.WithSPIFFEAuth(fetched.Bundles, authority))
+	if err != nil {
+		return fmt.Errorf("bundle endpoint: %w", err)
+	}
+	sequence, _ := published.SequenceNumber()
+	seen.Endpoint = []int{len(published.X509Authorities()), len(published.JWTAuthorities()), int(sequence)}
 
 	source, err := workloadapi.NewX509Source(ctx, workloadapi.WithClientOptions(address))
 	if err != nil {
@@ -91,6 +109,30 @@ func run() error {
 	_, err = shake(ctx, listener.Addr().String(), source, tlsconfig.AuthorizeID(stranger))
 	seen.Refused = err != nil
 	return json.NewEncoder(os.Stdout).Encode(seen)
+}
+
+// A JWT-SVID is fetched, validated here with the bundle, and validated by the server; both must see the same subject.
+func token(ctx context.Context, address workloadapi.ClientOption) (string, error) {
+	svid, err := workloadapi.FetchJWTSVID(ctx, jwtsvid.Params{Audience: "db"}, address)
+	if err != nil {
+		return "", fmt.Errorf("fetch JWT-SVID: %w", err)
+	}
+	bundles, err := workloadapi.FetchJWTBundles(ctx, address)
+	if err != nil {
+		return "", fmt.Errorf("fetch JWT bundles: %w", err)
+	}
+	here, err := jwtsvid.ParseAndValidate(svid.Marshal(), bundles, []string{"db"})
+	if err != nil {
+		return "", fmt.Errorf("validate JWT-SVID: %w", err)
+	}
+	there, err := workloadapi.ValidateJWTSVID(ctx, svid.Marshal(), "db", address)
+	if err != nil {
+		return "", fmt.Errorf("validate JWT-SVID at the server: %w", err)
+	}
+	if here.ID != there.ID {
+		return "", fmt.Errorf("%s here and %s there", here.ID, there.ID)
+	}
+	return here.ID.String(), nil
 }
 
 func serve(listener net.Listener) {

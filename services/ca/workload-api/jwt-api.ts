@@ -1,0 +1,91 @@
+import { validateJwt } from '#ca/jwt/validate-jwt.ts';
+import { mintJwt } from '#ca/jwt/mint-jwt.ts';
+import { toJwtBundle } from '#ca/bundle/write-bundle.ts';
+import { parseSpiffeId } from '#ca/spiffe-id.ts';
+import type { Registration } from '#policies/documents/index.ts';
+import { GarrisonError } from '#proto/errors/index.ts';
+import type {
+  JWTBundlesRequest,
+  JWTBundlesResponse,
+  JWTSVIDRequest,
+  JWTSVIDResponse,
+  ValidateJWTSVIDRequest,
+  ValidateJWTSVIDResponse,
+} from '#proto/gen/spiffe/workload/workload.ts';
+import type { ServerStreamHandler, UnaryHandler } from '#runtime/grpc/method.ts';
+import type { Clock } from '#runtime/clock.ts';
+import { admit, entitledOrRefused, follow, uniqueHints, type WorkloadApiOptions } from './entitlement.ts';
+
+export interface JwtApiOptions extends WorkloadApiOptions {
+  readonly clock: Clock;
+  readonly onMinted: () => void;
+}
+
+/** SPIRE's default. */
+const defaultSeconds = 300;
+/** A bearer token cannot be bound to a connection: a stolen one must end soon. */
+const maxSeconds = 86_400;
+
+/** SpiffeWorkloadAPI/FetchJWTSVID: one for each identity of the caller, or for the one it names. */
+export function fetchJwtSvid(options: JwtApiOptions): UnaryHandler<JWTSVIDRequest, JWTSVIDResponse> {
+  return async ({ audience, spiffeId }, context) => {
+    const caller = admit(context);
+    checkAudience(audience);
+    const all = entitledOrRefused(options, caller);
+    const wanted = spiffeId === '' ? all : named(all, parseSpiffeId(spiffeId).toString());
+    const signer = options.authorities.active().signers.jwt;
+    const hints = uniqueHints();
+    const svids = wanted.map(async (registration) => {
+      const id = parseSpiffeId(registration.spiffeId);
+      const seconds = Math.min(registration.jwtTtlSeconds ?? defaultSeconds, maxSeconds);
+      const svid = await mintJwt({ id, audience, now: options.clock.now(), seconds }, signer);
+      options.onMinted();
+      return { spiffeId: registration.spiffeId, svid, hint: hints(registration.hint) };
+    });
+    return { svids: await Promise.all(svids) };
+  };
+}
+
+/** SpiffeWorkloadAPI/FetchJWTBundles. */
+export function fetchJwtBundles(options: JwtApiOptions): ServerStreamHandler<JWTBundlesRequest, JWTBundlesResponse> {
+  return async function* (_, context) {
+    const caller = admit(context);
+    yield* follow(options.changes, context.signal, () => {
+      entitledOrRefused(options, caller);
+      const text = JSON.stringify(toJwtBundle({ jwtKeys: options.authorities.trusted().map(({ jwtKey }) => jwtKey) }));
+      const bundles = new Map([[`spiffe://${options.trustDomain}`, Buffer.from(text)]]);
+      return Promise.resolve({ message: { bundles }, print: text });
+    });
+  };
+}
+
+/** SpiffeWorkloadAPI/ValidateJWTSVID, for workloads that have no JWT library of their own. */
+export function validateJwtSvid(options: JwtApiOptions): UnaryHandler<ValidateJWTSVIDRequest, ValidateJWTSVIDResponse> {
+  return async ({ audience, svid }, context) => {
+    entitledOrRefused(options, admit(context));
+    const { id, claims } = await validateJwt({
+      token: svid,
+      audience,
+      now: options.clock.now(),
+      keysOf: (trustDomain) =>
+        trustDomain === options.trustDomain ? options.authorities.trusted().map(({ jwtKey }) => jwtKey) : undefined,
+    });
+    return { spiffeId: id.toString(), claims: { ...claims } };
+  };
+}
+
+function checkAudience(audience: readonly string[]): void {
+  if (audience.length > 0 && !audience.includes('')) return;
+  throw new GarrisonError('INVALID_ARGUMENT', 'a JWT-SVID needs an audience', {
+    place: 'JWTSVIDRequest.audience',
+    remedy: 'name the service that the token is for',
+  });
+}
+
+function named(all: readonly Registration[], spiffeId: string): readonly Registration[] {
+  const found = all.filter((registration) => registration.spiffeId === spiffeId);
+  if (found.length > 0) return found;
+  throw new GarrisonError('PERMISSION_DENIED', `this process is not entitled to \`${spiffeId}\``, {
+    remedy: 'add a Registration document for it whose selectors it meets',
+  });
+}
