@@ -41,6 +41,7 @@ function agree(all: readonly Document[], where: Partial<Mesh>, requests: readonl
   for (const one of requests) {
     const bag = requestBag(one);
     const facts = new Facts(bag, program.settings);
+    facts.begin();
     // What strict refuses before any policy is asked is no question to Cedar.
     if (refuseMalformed(facts, true) !== undefined) continue;
     if (whole.profile === 'strict' && facts.identity?.valid === false) continue;
