@@ -2,7 +2,7 @@ import { type ServerHttp2Stream, constants } from 'node:http2';
 import type { Duplex } from 'node:stream';
 import type { Connection } from '../connection.ts';
 import { fromH2, toH2 } from './h2-fields.ts';
-import { type Fields, type RequestHead, type ResponseHead } from './message.ts';
+import { type Fields, type RequestHead, type ResponseHead, isBodyless } from './message.ts';
 import type { Body, Exchange, Transfer } from './port.ts';
 import { pump } from './pump.ts';
 
@@ -51,7 +51,8 @@ export class H2Exchange implements Exchange {
       return { sent: 0, complete: false };
     }
     const headers = toH2({ ':status': head.status }, head.fields);
-    if (body === undefined || (typeof body === 'string' && body === '')) {
+    if (body === undefined || body === '' || isBodyless(this.head.method, head.status)) {
+      if (typeof body === 'object') body.stream.resume();
       stream.respond(headers, { endStream: true });
       return { sent: 0, complete: await this.#over() };
     }

@@ -74,3 +74,8 @@ export function textOf(value: string): string {
 export function isGrpc(head: RequestHead): boolean {
   return head.version === '2' && /^application\/grpc(\+|;|$)/i.test(firstOf(head.fields, 'content-type') ?? '');
 }
+
+/** RFC 9112 §6.3: these answers end with their head, whatever it says. */
+export function isBodyless(method: string, status: number): boolean {
+  return method === 'HEAD' || status === 204 || status === 304;
+}

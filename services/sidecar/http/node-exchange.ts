@@ -1,7 +1,7 @@
 import { type IncomingMessage, STATUS_CODES, type ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Connection } from '../connection.ts';
-import type { Fields, RequestHead, ResponseHead } from './message.ts';
+import { type Fields, type RequestHead, type ResponseHead, isBodyless } from './message.ts';
 import type { Body, Exchange, Transfer } from './port.ts';
 import { pump } from './pump.ts';
 import { relay } from './relay.ts';
@@ -84,7 +84,7 @@ export class NodeExchange implements Exchange {
       return nothing;
     }
     response.writeHead(head.status, reasonOf(head), [...head.fields]);
-    if (body === undefined || bodyless(this.head.method, head.status)) {
+    if (body === undefined || isBodyless(this.head.method, head.status)) {
       if (typeof body === 'object') body.stream.resume();
       response.end();
       return { sent: 0, complete: await finished(response) };
@@ -159,10 +159,6 @@ export class NodeExchange implements Exchange {
       request.resume();
     });
   }
-}
-
-function bodyless(method: string, status: number): boolean {
-  return method === 'HEAD' || status === 204 || status === 304;
 }
 
 function reasonOf({ status, reason }: ResponseHead): string {

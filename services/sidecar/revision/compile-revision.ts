@@ -1,3 +1,4 @@
+import { unreadCedar } from '#policies/cedar/index.ts';
 import { type Registry, compile, compileRegistry, mtlsModeFor } from '#policies/index.ts';
 import { type Mesh, type Profile, describeFault, loadPolicies, profiles } from '#policies/documents/index.ts';
 import { GarrisonError } from '#proto/errors/index.ts';
@@ -7,9 +8,9 @@ import { type Route, splitHost } from '../outbound/route.ts';
 import type { OwnWorkload } from '../workload.ts';
 import type { ActiveRevision } from './active-revision.ts';
 
-/** Reads a pushed revision by the very code that validated it. Throws INVALID_ARGUMENT when it cannot be read here. */
+/** Reads a pushed revision by the very code that validated it, save Cedar: deciding is not done from here. Throws INVALID_ARGUMENT when it cannot be read here. */
 export function compileRevision(revision: Revision, workload: OwnWorkload, spiffeId: string): ActiveRevision {
-  const loaded = loadPolicies(revision.files, meshOf(revision));
+  const loaded = loadPolicies(revision.files, meshOf(revision), { cedar: unreadCedar });
   if (!loaded.ok) {
     const [first] = loaded.faults.filter(({ severity }) => severity === 'error');
     throw new GarrisonError('INVALID_ARGUMENT', first === undefined ? 'it cannot be read' : describeFault(first), {

@@ -285,13 +285,15 @@ describe('through a pair of sidecars', () => {
   });
 
   test('a client that leaves takes its request to the application with it', async () => {
-    const left = new Promise<void>((resolve) => {
-      serve = (incoming) => void incoming.on('close', resolve);
-    });
     const leaving = request({ host: '127.0.0.1', port: client.outboundPort, headers: { host: 'web.shop' } });
-    leaving.on('error', () => undefined).end();
-    while (!world.asked.at(-1)?.get('request.path')) await new Promise(setImmediate);
-    setTimeout(() => leaving.destroy(), 100);
+    leaving.on('error', () => undefined);
+    const left = new Promise<void>((resolve) => {
+      serve = (incoming) => {
+        incoming.on('close', resolve);
+        leaving.destroy();
+      };
+    });
+    leaving.end();
     await left;
   });
 });
