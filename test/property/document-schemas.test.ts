@@ -12,7 +12,7 @@ import { openSuite, suiteFiles } from '#test/fakes/run-suites.ts';
 const root = path.resolve(import.meta.dirname, '../..');
 const folder = path.join(root, 'docs/schema');
 const ajv = new Ajv2020({ allErrors: false, strict: true, strictTypes: false, strictRequired: false });
-for (const name of readdirSync(folder))
+for (const name of readdirSync(folder).filter((file) => file.endsWith('.json')))
   ajv.addSchema(JSON.parse(readFileSync(path.join(folder, name), 'utf8')) as object, name);
 
 function schemaTakes(name: string, data: unknown): boolean {
