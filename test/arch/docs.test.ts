@@ -1,6 +1,7 @@
 import { existsSync, globSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
+import { laterKinds } from '#policies/documents/kinds.ts';
 
 const root = join(import.meta.dirname, '../..');
 const documents = globSync(['*.md', 'docs/**/*.md', 'examples/**/*.md'], { cwd: root });
@@ -36,6 +37,12 @@ describe('the documents', () => {
       .filter((line) => /^\| G\d+ /.test(line));
     expect(rows.length).toBeGreaterThan(10);
     expect(rows.filter((row) => !/\]\(test\/[^)]+\)/.test(row))).toEqual([]);
+  });
+
+  test('README lists the kinds that are refused by name, and no others', () => {
+    const [, list = ''] = /kinds that are not built \(([^)]*)\)/.exec(read('README.md')) ?? [];
+    const listed = [...list.matchAll(/`(\w+)`/g)].map(([, kind]) => kind);
+    expect(listed.sort()).toEqual(laterKinds.map((kind) => kind.split(' ').at(-1)).sort());
   });
 
   test('every dependency has its line', () => {
