@@ -1,4 +1,4 @@
-import { cedarSchema, printCedar } from '#policies/cedar/index.ts';
+import { cedarFor, cedarSchema, printCedar } from '#policies/cedar/index.ts';
 import type { CedarText } from '#policies/cedar/index.ts';
 import { describeFault, loadPolicies, profiles } from '#policies/documents/index.ts';
 import type { Mesh } from '#policies/documents/index.ts';
@@ -27,7 +27,7 @@ export const verb = declareVerb({
     profile: { kind: 'string', value: 'NAME', describe: 'strict or istio; strict when absent' },
   },
   example: 'garrison policy print --as cedar ./policies',
-  run({ flags, positionals, output, cwd }) {
+  async run({ flags, positionals, output, cwd }) {
     const language = languages.find((known) => known === flags.as);
     if (language === undefined) {
       throw new GarrisonError('INVALID_ARGUMENT', `\`${flags.as}\` is not a language that is printed`, {
@@ -35,10 +35,10 @@ export const verb = declareVerb({
         remedy: 'write `cedar` or `cedar-schema`',
       });
     }
-    const printed = language === 'cedar' ? printPolicies(positionals, readMesh(flags), cwd) : printSchema();
+    const printed = language === 'cedar' ? await printPolicies(positionals, readMesh(flags), cwd) : printSchema();
     output.result(printed, printed.text);
     for (const { field, reason } of printed.limits) output.note(`not said: ${field}: ${reason}`);
-    return Promise.resolve(printed.limits.length === 0 ? 0 : 1);
+    return printed.limits.length === 0 ? 0 : 1;
   },
 });
 
@@ -46,11 +46,12 @@ function printSchema(): CedarText {
   return { text: `${JSON.stringify(cedarSchema(), null, 2)}\n`, limits: [] };
 }
 
-function printPolicies(paths: readonly string[], mesh: Partial<Mesh>, cwd: string): CedarText {
+async function printPolicies(paths: readonly string[], mesh: Partial<Mesh>, cwd: string): Promise<CedarText> {
   if (paths.length === 0) {
     throw new GarrisonError('INVALID_ARGUMENT', 'no documents are named', { remedy: 'name files or folders' });
   }
-  const loaded = loadPolicies(readSources(paths, cwd), mesh);
+  const files = readSources(paths, cwd);
+  const loaded = loadPolicies(files, mesh, { cedar: await cedarFor(files) });
   if (loaded.ok) return printCedar(loaded.set);
   const [first] = loaded.faults.filter(({ severity }) => severity === 'error');
   throw new GarrisonError('INVALID_ARGUMENT', first === undefined ? 'invalid' : describeFault(first), {

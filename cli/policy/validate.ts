@@ -1,3 +1,4 @@
+import { cedarFor } from '#policies/cedar/index.ts';
 import { loadPolicies } from '#policies/documents/index.ts';
 import { declareVerb } from '../verb.ts';
 import { faultAnnotation, faultJson, faultText } from './fault-text.ts';
@@ -17,10 +18,12 @@ export const verb = declareVerb({
   },
   forms: ['text', 'json', 'github'],
   example: 'garrison policy validate ./policies',
-  run({ flags, positionals, output, form, cwd }) {
+  async run({ flags, positionals, output, form, cwd }) {
     const trustDomain = flags['trust-domain'];
     const files = readSources(positionals, cwd);
-    const loaded = loadPolicies(files, trustDomain === undefined ? {} : { trustDomain });
+    const loaded = loadPolicies(files, trustDomain === undefined ? {} : { trustDomain }, {
+      cedar: await cedarFor(files),
+    });
     const faults = loaded.ok ? loaded.warnings : loaded.faults;
     const documents = loaded.ok ? loaded.set.documents.length : undefined;
     if (form === 'github') for (const fault of faults) output.result({}, faultAnnotation(fault));
@@ -37,7 +40,7 @@ export const verb = declareVerb({
     else if (form === 'text' && loaded.ok) output.result({}, 'valid');
     const counted = loaded.ok ? count(loaded.set.documents.length, 'document') : count(errors, 'fault');
     output.note(`${counted} in ${count(files.length, 'file')}`);
-    return Promise.resolve(loaded.ok ? 0 : 1);
+    return loaded.ok ? 0 : 1;
   },
 });
 

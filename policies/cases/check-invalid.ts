@@ -1,4 +1,5 @@
 import type { Fault, Node } from '#schema/index.ts';
+import type { CedarEngine } from '../cedar/engine.ts';
 import type { Mesh } from '../documents/mesh.ts';
 import { DocumentReader } from '../documents/read-document.ts';
 import type { Difference } from './compare.ts';
@@ -12,8 +13,12 @@ export interface CheckedDocument {
 }
 
 /** Whether a document is refused, or not, as its case expects. */
-export function checkInvalid({ document, expect }: InvalidText['value'], mesh: Mesh): CheckedDocument {
-  const reader = new DocumentReader(mesh);
+export function checkInvalid(
+  { document, expect }: InvalidText['value'],
+  mesh: Mesh,
+  cedar: CedarEngine | undefined,
+): CheckedDocument {
+  const reader = new DocumentReader(mesh, cedar);
   reader.read(document);
   const errors = reader.faults.filter((fault) => fault.severity === 'error');
   const warnings = reader.faults.length - errors.length;

@@ -59,7 +59,7 @@ export class Coverage {
         ? ({ ...document, dryRun: false } satisfies AuthorizationPolicy)
         : document,
     );
-    const program = compile(makePolicySet(set.mesh, documents), 1);
+    const program = compile(makePolicySet(set.mesh, documents, set.cedar), 1);
     this.#variants.set(suite, program);
     return program;
   }

@@ -1,5 +1,6 @@
 import { isNull, parse, readYaml } from '#schema/index.ts';
 import type { Fault, MapNode, Node, ReadYaml } from '#schema/index.ts';
+import type { CedarEngine } from '../cedar/engine.ts';
 import { compile } from '../compile/program.ts';
 import type { Program } from '../compile/program.ts';
 import { defaultMesh } from '../documents/mesh.ts';
@@ -15,6 +16,7 @@ export interface Suite {
   readonly text: SuiteText;
   readonly mesh: Mesh;
   readonly program: Program;
+  readonly cedar: CedarEngine | undefined;
 }
 
 export interface SuiteSource {
@@ -25,6 +27,8 @@ export interface SuiteSource {
 export interface LoadOptions {
   /** Instead of the suite's own. */
   readonly profile?: Profile | undefined;
+  /** What reads the policies of CedarPolicy documents; without it they are faults. */
+  readonly cedar?: CedarEngine | undefined;
   /** Reads a file that the suite names, relative to the suite; undefined where there is none to be read. */
   readFile(relative: string): SuiteSource | undefined;
 }
@@ -69,11 +73,12 @@ function readSuite(node: Node, file: string, options: LoadOptions): Suite | read
     ];
   }
   const mesh = meshOf(text, options.profile);
-  const reader = new DocumentReader(mesh);
+  const reader = new DocumentReader(mesh, options.cedar);
   readFiles(node, text, reader, options);
   for (const [index, document] of text.documents.entries()) reader.read(document, ['documents', index]);
   if (reader.faults.some((fault) => fault.severity === 'error')) return reader.faults;
-  return { file, text, mesh, program: compile(makePolicySet(mesh, reader.documents), 1) };
+  const { cedar } = options;
+  return { file, text, mesh, cedar, program: compile(makePolicySet(mesh, reader.documents, cedar), 1) };
 }
 
 function meshOf({ mesh, profile }: SuiteText, override: Profile | undefined): Mesh {

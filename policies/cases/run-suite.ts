@@ -45,7 +45,7 @@ export async function* runSuite(suite: Suite, nowMs: number): AsyncGenerator<Cas
     };
   }
   for (const each of text.invalid) {
-    const checked = checkInvalid(each.value, suite.mesh);
+    const checked = checkInvalid(each.value, suite.mesh, suite.cedar);
     yield {
       ...about,
       case: each.value.name,

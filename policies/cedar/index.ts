@@ -1,4 +1,7 @@
-export type { CedarAnswer, CedarEngine, CedarFault, CedarProgram } from './engine.ts';
+export { cedarFor } from './cedar-for.ts';
+export type { CedarDeclarations } from './declare.ts';
+export type { CedarAnswer, CedarEffect, CedarEngine, CedarFault, CedarProgram } from './engine.ts';
+export { unreadCedar } from './unread.ts';
 export { printCedar, printPolicy } from './print-policy.ts';
 export type { CedarText } from './print-policy.ts';
 export { cedarRequest } from './request.ts';

@@ -1,5 +1,7 @@
 import type { ValueType } from '#proto/attributes/index.ts';
-import { vocabulary } from '#proto/attributes/index.ts';
+import { vocabulary } from '#proto/attributes/vocabulary.ts';
+import { declaredTypes } from './declare.ts';
+import type { CedarDeclarations } from './declare.ts';
 
 /** How a context attribute is typed in Cedar. `texts` is an entity whose tags are sets of strings, one tag an entry. */
 export type ContextType = 'string' | 'long' | 'bool' | 'ip' | 'strings' | 'texts';
@@ -72,9 +74,11 @@ const cedarTypes: Readonly<Record<ContextType, object>> = {
 
 /**
  * The Cedar schema of a check, in Cedar's JSON form: principal `Caller`, resource `Workload` (its labels are tags), an action
- * for each protocol, and the attribute vocabulary as context.
+ * for each protocol, and the attribute vocabulary as context. What a document declares of its own is part of it for that document.
  */
-export function cedarSchema(): Record<string, object> {
+export function cedarSchema(declared: CedarDeclarations = { entities: [], actions: [] }): Record<string, object> {
+  const types = declaredTypes(declared.entities);
+  const { Caller: ofCallers, Workload: ofWorkloads, ...others } = types;
   const text = { type: 'String' };
   const context = Object.fromEntries(
     [...contextTypes].map(([name, type]) => [name, { ...cedarTypes[type], required: false }]),
@@ -87,10 +91,13 @@ export function cedarSchema(): Record<string, object> {
   return {
     '': {
       entityTypes: {
+        ...others,
         Caller: {
+          memberOfTypes: ofCallers?.memberOfTypes ?? [],
           shape: {
             type: 'Record',
             attributes: {
+              ...ofCallers?.shape.attributes,
               namespace: { ...text, required: false },
               serviceAccount: { ...text, required: false },
               trustDomain: { ...text, required: false },
@@ -98,15 +105,22 @@ export function cedarSchema(): Record<string, object> {
           },
         },
         Workload: {
+          memberOfTypes: ofWorkloads?.memberOfTypes ?? [],
           shape: {
             type: 'Record',
-            attributes: { namespace: text, name: text, serviceAccount: text, gateway: { type: 'Boolean' } },
+            attributes: {
+              ...ofWorkloads?.shape.attributes,
+              namespace: text,
+              name: text,
+              serviceAccount: text,
+              gateway: { type: 'Boolean' },
+            },
           },
           tags: text,
         },
         Texts: { tags: { type: 'Set', element: text } },
       },
-      actions: Object.fromEntries(cedarActions.map((name) => [name, { appliesTo }])),
+      actions: Object.fromEntries([...cedarActions, ...declared.actions].map((name) => [name, { appliesTo }])),
     },
   };
 }

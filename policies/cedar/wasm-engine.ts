@@ -1,64 +1,104 @@
 import { GarrisonError } from '#proto/errors/index.ts';
 import * as cedar from '@cedar-policy/cedar-wasm/nodejs';
-import type { CedarAnswer, CedarEngine, CedarFault, CedarProgram } from './engine.ts';
+import type { CedarDeclarations } from './declare.ts';
+import type { CedarAnswer, CedarEffect, CedarEngine, CedarFault, CedarProgram } from './engine.ts';
 import type { CedarEntity, CedarRequest } from './request.ts';
+import { indexOfByte } from './byte-offset.ts';
 import { cedarSchema } from './vocabulary.ts';
 
-/** Counts the prepared sets of this process: the library keeps them by name. */
-let prepared = 0;
+/** The library keeps prepared policies by name for ever: names of programs that are gone are emptied and used again. */
+const freeNames: string[] = [];
+let names = 0;
+const forgotten = new FinalizationRegistry<string>((name) => {
+  cedar.preparsePolicySet(name, { staticPolicies: '' });
+  freeNames.push(name);
+});
 
 /** Cedar by its own WebAssembly build (package `@cedar-policy/cedar-wasm`). */
 export function wasmCedar(): CedarEngine {
-  const schema = cedarSchema() as cedar.SchemaJson<string>;
-  return {
-    validate: (text) => validate(text, schema),
-    prepare: (policies, entities) => prepare(policies, entities),
-  };
+  return { validate, effects, prepare };
 }
 
-function validate(text: string, schema: cedar.SchemaJson<string>): readonly CedarFault[] {
+function validate(text: string, declared?: CedarDeclarations): readonly CedarFault[] {
+  const parts = cedar.policySetTextToParts(text);
+  if (parts.type === 'success') {
+    if (parts.policy_templates.length > 0)
+      return [wholeFault('a template is no policy: `?principal` and `?resource` stand for nothing')];
+    if (parts.policies.length === 0) return [wholeFault('holds no policy')];
+  }
+  const schema = cedarSchema(declared) as cedar.SchemaJson<string>;
   const answer = cedar.validate({ schema, policies: { staticPolicies: text } });
-  if (answer.type === 'failure') return answer.errors.map((error) => faultOf('error', error));
+  const faultsOf = (severity: CedarFault['severity'], errors: readonly cedar.DetailedError[]): CedarFault[] =>
+    errors.map((error) => faultOf(severity, error, text));
+  if (answer.type === 'failure') return faultsOf('error', answer.errors);
   return [
-    ...answer.validationErrors.map(({ error }) => faultOf('error', error)),
-    ...answer.validationWarnings.map(({ error }) => faultOf('warning', error)),
-    ...answer.otherWarnings.map((error) => faultOf('warning', error)),
+    ...faultsOf(
+      'error',
+      answer.validationErrors.map(({ error }) => error),
+    ),
+    ...faultsOf(
+      'warning',
+      answer.validationWarnings.map(({ error }) => error),
+    ),
+    ...faultsOf('warning', answer.otherWarnings),
   ];
 }
 
-function faultOf(severity: CedarFault['severity'], error: cedar.DetailedError): CedarFault {
-  const reason = error.help === null ? error.message : `${error.message}; ${error.help}`;
-  return { severity, reason, offset: error.sourceLocations?.[0]?.start };
+function wholeFault(reason: string): CedarFault {
+  return { severity: 'error', reason, offset: undefined };
+}
+
+function faultOf(severity: CedarFault['severity'], error: cedar.DetailedError, text: string): CedarFault {
+  const [source] = error.sourceLocations ?? [];
+  const label = source?.label == null ? '' : `: ${source.label}`;
+  const help = error.help === null ? '' : `; ${error.help}`;
+  const offset = source === undefined ? undefined : indexOfByte(text, source.start);
+  return { severity, reason: `${error.message}${label}${help}`, offset };
+}
+
+function effects(text: string): readonly CedarEffect[] {
+  return partsOf(text).map((part) => {
+    const parsed = cedar.policyToJson(part);
+    if (parsed.type === 'failure') throw failure(parsed.errors);
+    return parsed.json.effect;
+  });
 }
 
 function prepare(
   policies: readonly { readonly id: string; readonly text: string }[],
   stored: readonly CedarEntity[],
 ): CedarProgram {
-  const setId = `garrison-${++prepared}`;
+  const name = freeNames.pop() ?? `garrison-${++names}`;
   // A text may hold several policies: each gets its document's name and its place in it.
   const parts = policies.flatMap(({ id, text }) =>
     partsOf(text).map((part, index) => [`${id}#${index}`, part] as const),
   );
-  const checked = cedar.preparsePolicySet(setId, { staticPolicies: Object.fromEntries(parts) });
+  const checked = cedar.preparsePolicySet(name, { staticPolicies: Object.fromEntries(parts) });
   if (checked.type === 'failure') throw failure(checked.errors);
-  return { ask: (request) => ask(setId, request, stored) };
+  const known = new Map(stored.map((entity) => [nameOf(entity), entity]));
+  const program: CedarProgram = { ask: (request) => ask(name, request, known) };
+  forgotten.register(program, name);
+  return program;
 }
 
 function partsOf(text: string): readonly string[] {
   const parts = cedar.policySetTextToParts(text);
   if (parts.type === 'failure') throw failure(parts.errors);
-  return parts.policies;
+  const { policies } = parts;
+  // They come in the order of the ids they are given, `policy0`, `policy1`, `policy10`…, and not in that of the text.
+  const given = policies.map((_, index) => `policy${index}`).sort();
+  return policies.map((_, index) => policies[given.indexOf(`policy${index}`)] ?? '');
 }
 
-function ask(setId: string, request: CedarRequest, stored: readonly CedarEntity[]): CedarAnswer {
+function ask(name: string, request: CedarRequest, stored: ReadonlyMap<string, CedarEntity>): CedarAnswer {
+  const { principal, action, resource, context } = request;
   const answer = cedar.statefulIsAuthorized({
-    preparsedPolicySetId: setId,
-    principal: request.principal,
-    action: request.action,
-    resource: request.resource,
-    context: request.context as cedar.Context,
-    entities: [...stored, ...request.entities] as unknown as cedar.Entities,
+    preparsedPolicySetId: name,
+    principal,
+    action,
+    resource,
+    context: context as cedar.Context,
+    entities: merge(stored, request.entities) as unknown as cedar.Entities,
   });
   if (answer.type === 'failure') throw failure(answer.errors);
   const { decision, diagnostics } = answer.response;
@@ -68,6 +108,25 @@ function ask(setId: string, request: CedarRequest, stored: readonly CedarEntity[
     effect: decision === 'allow' ? 'permit' : decisive.length > 0 ? 'forbid' : 'none',
     errors: diagnostics.errors.map(({ policyId, error }) => ({ id: policyId, reason: error.message })),
   };
+}
+
+/** Attributes and parents that are stored, and above them what the request says. */
+function merge(stored: ReadonlyMap<string, CedarEntity>, said: readonly CedarEntity[]): readonly CedarEntity[] {
+  if (stored.size === 0) return said;
+  const all = new Map(stored);
+  for (const entity of said) {
+    const { attrs, parents } = all.get(nameOf(entity)) ?? { attrs: {}, parents: [] };
+    all.set(nameOf(entity), {
+      ...entity,
+      attrs: { ...attrs, ...entity.attrs },
+      parents: [...parents, ...entity.parents],
+    });
+  }
+  return [...all.values()];
+}
+
+function nameOf({ uid }: CedarEntity): string {
+  return `${uid.type}::${uid.id}`;
 }
 
 function failure(errors: readonly cedar.DetailedError[]): GarrisonError {

@@ -9,7 +9,8 @@ export function mtlsModeFor(program: Program, workload: Workload, port: number):
   return modeAt(program.forWorkload(workload).peers, port);
 }
 
-/** The AuthorizationPolicy documents in force for a workload, as `namespace/name`. */
+/** The AuthorizationPolicy and CedarPolicy documents in force for a workload, as `namespace/name`. */
 export function policiesInForce(program: Program, workload: Workload): string[] {
-  return program.forWorkload(workload).policies.map(policyName);
+  const { policies, cedar } = program.forWorkload(workload);
+  return [...policies, ...(cedar?.policies ?? [])].map(policyName);
 }

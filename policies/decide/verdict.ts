@@ -2,8 +2,10 @@ import { TrackingBag } from '#proto/attributes/tracking.ts';
 import type { AttributeBag, Reference } from '#proto/attributes/index.ts';
 import type { GarrisonError } from '#proto/errors/index.ts';
 import type { Place } from '#schema/place.ts';
+import type { CedarRule } from '../compile/cedar-group.ts';
 import type { CompiledRule } from '../compile/compiled-rule.ts';
 import type { Program } from '../compile/program.ts';
+import type { CedarFinding } from './ask-cedar.ts';
 import type { Evidence, Upstream } from './evidence.ts';
 import type { Facts } from './facts.ts';
 
@@ -34,6 +36,8 @@ export interface Verdict {
   readonly reasons: readonly Reason[];
   /** What of the bag the verdict depends on: a request that agrees on it gets the same verdict. Found out when asked for. */
   readonly referenced: readonly Reference[];
+  /** Whether the verdict may be remembered for other requests. Cedar sees the whole of a request: no other is like it. */
+  readonly lasting: boolean;
   /** AUDIT policies that matched. */
   readonly audit: readonly string[];
   readonly shadow: Shadow | undefined;
@@ -50,7 +54,7 @@ export interface Finding {
   readonly effect: 'allow' | 'deny';
   readonly status: number;
   /** The rule that decided. */
-  readonly by?: CompiledRule;
+  readonly by?: CompiledRule | CedarRule;
   /** The policy that decided where no rule of an AuthorizationPolicy did. */
   readonly policy?: string;
   readonly reason: string | undefined;
@@ -59,6 +63,8 @@ export interface Finding {
   readonly upstream?: Upstream | undefined;
   readonly challenge?: string | undefined;
   readonly error?: GarrisonError;
+  /** What Cedar said, where it was asked. */
+  readonly cedar?: CedarFinding | undefined;
 }
 
 /** Decides the same question again on another view of the same bag. */
@@ -112,7 +118,7 @@ export class FoundVerdict implements Verdict {
 
   get reasons(): readonly Reason[] {
     const { by, effect, audit } = this.#finding;
-    const reasonOf = (rule: CompiledRule, what: Reason['effect']): Reason => ({
+    const reasonOf = (rule: CompiledRule | CedarRule, what: Reason['effect']): Reason => ({
       effect: what,
       policy: rule.policy,
       rule: rule.index,
@@ -126,6 +132,10 @@ export class FoundVerdict implements Verdict {
 
   get referenced(): readonly Reference[] {
     return (this.#references ??= this.#findReferences());
+  }
+
+  get lasting(): boolean {
+    return this.#finding.cedar === undefined && this.#finding.error === undefined;
   }
 
   get audit(): readonly string[] {

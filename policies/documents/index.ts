@@ -3,7 +3,7 @@ export type { Fault, Place, Severity } from '#schema/index.ts';
 export { formatDocuments } from './format.ts';
 export { knownKinds } from './kinds.ts';
 export { loadPolicies } from './load.ts';
-export type { Loaded, SourceText } from './load.ts';
+export type { Loaded, LoadOptions, SourceText } from './load.ts';
 export { defaultMesh, pathNormalizations, profiles } from './mesh.ts';
 export type { Mesh, PathNormalization, Profile } from './mesh.ts';
 export { makePolicySet } from './policy-set.ts';
@@ -12,6 +12,7 @@ export { DocumentReader } from './read-document.ts';
 export type {
   Action,
   AuthorizationPolicy,
+  CedarPolicy,
   CheckHandler,
   Condition,
   Document,

@@ -1,5 +1,7 @@
 import type { Shape } from '#schema/index.ts';
+import type { CedarEngine } from '../cedar/engine.ts';
 import { authorizationPolicy } from './kinds/authorization-policy.ts';
+import { cedarPolicy } from './kinds/cedar-policy.ts';
 import { handler } from './kinds/handler.ts';
 import { peerAuthentication } from './kinds/peer-authentication.ts';
 import { registration } from './kinds/registration.ts';
@@ -16,7 +18,7 @@ export interface KnownKind {
 }
 
 /** Every kind that can be read, with the shape that reads it and prints its JSON Schema. */
-export function knownKinds(mesh: Mesh): readonly KnownKind[] {
+export function knownKinds(mesh: Mesh, cedar?: CedarEngine): readonly KnownKind[] {
   return [
     { kind: 'AuthorizationPolicy', group: 'security.istio.io', shape: authorizationPolicy },
     { kind: 'PeerAuthentication', group: 'security.istio.io', shape: peerAuthentication },
@@ -25,6 +27,7 @@ export function knownKinds(mesh: Mesh): readonly KnownKind[] {
     { kind: 'WorkloadEntry', group: 'networking.istio.io', shape: workloadEntry },
     { kind: 'Registration', group: 'garrison.dev', shape: registration(mesh) },
     { kind: 'Handler', group: 'garrison.dev', shape: handler },
+    { kind: 'CedarPolicy', group: 'garrison.dev', shape: cedarPolicy(cedar) },
   ];
 }
 
@@ -36,6 +39,5 @@ export const laterKinds: readonly string[] = [
   'garrison.dev Quota',
   'garrison.dev List',
   'garrison.dev Directive',
-  'garrison.dev CedarPolicy',
   'garrison.dev AuditPolicy',
 ];

@@ -1,5 +1,6 @@
 import { readYaml } from '#schema/index.ts';
 import type { Fault, Limits } from '#schema/index.ts';
+import type { CedarEngine } from '../cedar/engine.ts';
 import { defaultMesh } from './mesh.ts';
 import type { Mesh } from './mesh.ts';
 import { makePolicySet } from './policy-set.ts';
@@ -16,6 +17,12 @@ export type Loaded =
   | { readonly ok: true; readonly set: PolicySet; readonly warnings: readonly Fault[] }
   | { readonly ok: false; readonly faults: readonly Fault[] };
 
+export interface LoadOptions {
+  readonly limits?: Partial<Limits> | undefined;
+  /** What reads the policies of CedarPolicy documents; without it such a document is a fault. */
+  readonly cedar?: CedarEngine | undefined;
+}
+
 /**
  * Validates the documents of all texts together. One fault refuses the whole set: a rule that is dropped is a door left open.
  * All faults are told, warnings among them, in the order of the texts.
@@ -23,10 +30,10 @@ export type Loaded =
 export function loadPolicies(
   files: readonly SourceText[],
   mesh: Partial<Mesh> = {},
-  limits: Partial<Limits> = {},
+  { limits = {}, cedar }: LoadOptions = {},
 ): Loaded {
   const whole = { ...defaultMesh, ...mesh };
-  const reader = new DocumentReader(whole);
+  const reader = new DocumentReader(whole, cedar);
   for (const file of files) {
     const { documents, faults } = readYaml(file.text, file.name, limits);
     for (const fault of faults) reader.tell(fault);
@@ -36,7 +43,7 @@ export function loadPolicies(
   const { documents } = reader;
   const faults = inOrder(reader.faults, files);
   if (faults.some((fault) => fault.severity === 'error')) return { ok: false, faults };
-  return { ok: true, set: makePolicySet(whole, documents), warnings: faults };
+  return { ok: true, set: makePolicySet(whole, documents, cedar), warnings: faults };
 }
 
 function inOrder(faults: readonly Fault[], files: readonly SourceText[]): Fault[] {

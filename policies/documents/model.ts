@@ -1,4 +1,5 @@
 import type { Place } from '#schema/place.ts';
+import type { CedarEntity } from '../cedar/request.ts';
 
 /** What every document carries. A namespace that the text leaves out is `default`. */
 export interface Metadata {
@@ -217,6 +218,19 @@ export interface HandlerTls {
   readonly clientCertificate: boolean;
 }
 
+/** garrison.dev CedarPolicy: Cedar policies, in force as an AuthorizationPolicy is. */
+export interface CedarPolicy {
+  readonly kind: 'CedarPolicy';
+  readonly metadata: Metadata;
+  /** Where the text of the policies stands. */
+  readonly place: Place;
+  readonly selector: Selector;
+  readonly policy: string;
+  /** Actions of its own, beside those of a check. */
+  readonly actions: readonly string[];
+  readonly entities: readonly CedarEntity[];
+}
+
 export type Document =
   | AuthorizationPolicy
   | PeerAuthentication
@@ -224,6 +238,7 @@ export type Document =
   | ServiceEntry
   | WorkloadEntry
   | Registration
-  | Handler;
+  | Handler
+  | CedarPolicy;
 
 export type Kind = Document['kind'];

@@ -1,6 +1,8 @@
+import type { CedarEngine } from '../cedar/engine.ts';
 import type { Mesh } from './mesh.ts';
 import type {
   AuthorizationPolicy,
+  CedarPolicy,
   Document,
   Handler,
   Kind,
@@ -23,9 +25,12 @@ export interface PolicySet {
   readonly workloadEntries: readonly WorkloadEntry[];
   readonly registrations: readonly Registration[];
   readonly handlers: readonly Handler[];
+  readonly cedarPolicies: readonly CedarPolicy[];
+  /** What has validated the Cedar policies and evaluates them; undefined where there is none. */
+  readonly cedar: CedarEngine | undefined;
 }
 
-export function makePolicySet(mesh: Mesh, documents: readonly Document[]): PolicySet {
+export function makePolicySet(mesh: Mesh, documents: readonly Document[], cedar?: CedarEngine): PolicySet {
   const of = <K extends Kind>(kind: K): Extract<Document, { kind: K }>[] =>
     documents.filter((document): document is Extract<Document, { kind: K }> => document.kind === kind);
   return {
@@ -38,5 +43,7 @@ export function makePolicySet(mesh: Mesh, documents: readonly Document[]): Polic
     workloadEntries: of('WorkloadEntry'),
     registrations: of('Registration'),
     handlers: of('Handler'),
+    cedarPolicies: of('CedarPolicy'),
+    cedar,
   };
 }

@@ -1,5 +1,6 @@
 import { describePlace, formatPath, isNull, nearest, parse, quoteable } from '#schema/index.ts';
 import type { Fault, MapNode, Node, Severity } from '#schema/index.ts';
+import type { CedarEngine } from '../cedar/engine.ts';
 import { knownKinds, laterKinds } from './kinds.ts';
 import type { KnownKind } from './kinds.ts';
 import type { Mesh } from './mesh.ts';
@@ -18,8 +19,8 @@ export class DocumentReader {
   readonly #kinds: readonly KnownKind[];
   readonly #names = new Map<string, Document>();
 
-  constructor(mesh: Mesh) {
-    this.#kinds = knownKinds(mesh);
+  constructor(mesh: Mesh, cedar?: CedarEngine) {
+    this.#kinds = knownKinds(mesh, cedar);
   }
 
   /** What is wrong, up to a number beyond which nobody reads on; the last then says how much more there is. */

@@ -73,7 +73,7 @@ function judge(
   const decision = { id, effect, policy, rule, revision: BigInt(revision), reason, httpStatus: status };
   const references = withBinding(joinReferences(verdict.referenced, gathered?.references ?? []), bag);
   const directive = said === undefined ? directiveOf(verdict) : said.directive;
-  const validity = error !== undefined || gathered?.lasting === false ? once : decided;
+  const validity = !verdict.lasting || gathered?.lasting === false ? once : decided;
   if (error !== undefined) options.onFailed(error, decision);
   return { decision, references, validity, directive };
 }

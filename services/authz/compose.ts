@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { cedarFor } from '#policies/cedar/index.ts';
 import { readCheckRequest, writeCheckResponse } from '#proto/attributes/index.ts';
 import { GarrisonError } from '#proto/errors/index.ts';
 import { RevisionsService } from '#proto/gen/garrison/v1/revisions.ts';
@@ -21,6 +22,7 @@ import { describeRevision } from './describe-revision.ts';
 import { followFiles } from './follow-files.ts';
 import { revisionFile } from './revision-file.ts';
 import { Revisions } from './revisions.ts';
+import type { RevisionStore } from './revisions.ts';
 import type { AuthzSettings } from './settings.ts';
 import { createWatch } from './watch.ts';
 
@@ -48,7 +50,10 @@ export async function composeAuthz(settings: AuthzSettings, surroundings: AuthzS
   const { identity, state, clock, logger } = surroundings;
   const metrics = surroundings.metrics ?? new Metrics();
   refuseOpenPlaintext(settings.local);
-  const revisions = new Revisions(settings.mesh, clock, revisionFile(state, logger));
+  const file = revisionFile(state, logger);
+  const stored = file.load();
+  const store: RevisionStore = { load: () => stored, save: (revision) => file.save(revision) };
+  const revisions = new Revisions(settings.mesh, clock, store, await cedarFor(stored?.files ?? []));
   const counts = new DecisionCounts();
   counts.exposeOn(metrics, revisions);
   const admin = new AdminServer({ logger, metrics })

@@ -1,4 +1,6 @@
 import { isUtf8 } from 'node:buffer';
+import { cedarFor } from '#policies/cedar/index.ts';
+import type { CedarEngine } from '#policies/cedar/index.ts';
 import type { GarrisonError } from '#proto/errors/index.ts';
 import { describeFault } from '#schema/index.ts';
 import type { Fault } from '#schema/index.ts';
@@ -28,18 +30,26 @@ export async function followFiles(
     const faults = snapshot.faults.filter(
       ({ code, place }) => code !== 'NOT_FOUND' || place === undefined || !optional.includes(place),
     );
-    applySnapshot({ ...snapshot, faults }, revisions, logger);
+    applySnapshot({ ...snapshot, faults }, revisions, logger, await cedarFor(snapshot.files));
     onApplied?.();
   }
 }
 
-function applySnapshot({ files, faults }: Snapshot, revisions: Revisions, logger: Logger): void {
+function applySnapshot(
+  { files, faults }: Snapshot,
+  revisions: Revisions,
+  logger: Logger,
+  cedar: CedarEngine | undefined,
+): void {
   const unreadable = [...faults.map(asFault), ...files.filter(({ text }) => !isUtf8(text)).map(notText)];
   // With a file that cannot be read the documents are not all there: a missing DENY would be a door.
   const outcome =
     unreadable.length > 0
       ? revisions.refuse(unreadable)
-      : revisions.apply(files.map(({ name, text }) => ({ name, text: Buffer.from(text).toString('utf8') })));
+      : revisions.apply(
+          files.map(({ name, text }) => ({ name, text: Buffer.from(text).toString('utf8') })),
+          cedar,
+        );
   const { current, refusal } = revisions;
   switch (outcome) {
     case 'unchanged':

@@ -1,3 +1,4 @@
+import type { CedarEngine } from '#policies/cedar/index.ts';
 import { loadPolicies } from '#policies/documents/index.ts';
 import { compile } from '#policies/index.ts';
 import type { Program } from '#policies/index.ts';
@@ -54,7 +55,8 @@ export class Revisions {
   #refusal: Refusal | undefined;
   #number: number;
 
-  constructor(mesh: Partial<Mesh>, clock: Clock, store: RevisionStore) {
+  /** `cedar`: for the documents that are stored. */
+  constructor(mesh: Partial<Mesh>, clock: Clock, store: RevisionStore, cedar?: CedarEngine) {
     this.#mesh = mesh;
     this.#clock = clock;
     this.#store = store;
@@ -62,7 +64,7 @@ export class Revisions {
     this.#number = stored?.number ?? 0;
     // Documents of another mesh configuration were never validated under this one: they are, before they count as good.
     if (stored !== undefined && sameText(stored.mesh, mesh)) {
-      const made = this.#make(stored.files, stored.number, stored.activated);
+      const made = this.#make(stored.files, stored.number, stored.activated, cedar);
       if (!Array.isArray(made)) this.#current = made;
     }
   }
@@ -84,12 +86,12 @@ export class Revisions {
   }
 
   /** Puts these files in force, unless they are in force already or anything is wrong with them. */
-  apply(files: readonly PolicyFile[]): Outcome {
+  apply(files: readonly PolicyFile[], cedar?: CedarEngine): Outcome {
     if (this.#current !== undefined && sameText(this.#current.files, files)) {
       this.#refusal = undefined;
       return 'unchanged';
     }
-    const made = this.#make(files, this.#number + 1, this.#clock.now());
+    const made = this.#make(files, this.#number + 1, this.#clock.now(), cedar);
     if (Array.isArray(made)) return this.refuse(made);
     this.#store.save({ number: made.number, activated: made.activated, files: made.files, mesh: this.#mesh });
     this.#number = made.number;
@@ -105,9 +107,14 @@ export class Revisions {
     return 'refused';
   }
 
-  #make(files: readonly PolicyFile[], number: number, activated: Date): Revision | Fault[] {
+  #make(
+    files: readonly PolicyFile[],
+    number: number,
+    activated: Date,
+    cedar: CedarEngine | undefined,
+  ): Revision | Fault[] {
     try {
-      const loaded = loadPolicies(files, this.#mesh);
+      const loaded = loadPolicies(files, this.#mesh, { cedar });
       if (!loaded.ok) return [...loaded.faults];
       const program = compile(loaded.set, number);
       return { number, activated, files, set: loaded.set, warnings: loaded.warnings, program };

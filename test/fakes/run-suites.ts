@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
+import { wasmCedar } from '#policies/cedar/wasm-engine.ts';
 import { loadSuite, runSuite } from '#policies/cases/index.ts';
 import type { CaseResult, Suite } from '#policies/cases/index.ts';
 import { describeFault } from '#schema/index.ts';
@@ -18,6 +19,7 @@ export function openSuite(file: string, text: string | Uint8Array = readFileSync
   const loaded = loadSuite(
     { name: file, text },
     {
+      cedar: wasmCedar(),
       readFile: (relative) => {
         const name = path.join(path.dirname(file), relative);
         return { name, text: readFileSync(path.join(root, name)) };

@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { GarrisonError } from '#proto/errors/index.ts';
+import { cedarFor } from '#policies/cedar/index.ts';
+import type { CedarEngine } from '#policies/cedar/index.ts';
 import { isSuite, loadSuite } from '#policies/cases/index.ts';
 import type { Suite, SuiteSource } from '#policies/cases/index.ts';
 import type { Profile } from '#policies/documents/index.ts';
@@ -18,16 +20,41 @@ export interface FoundSuites {
 }
 
 /** The suites below the paths. In a folder, files of another kind are passed over; a file named outright must be a suite. */
-export function findSuites(paths: readonly string[], cwd: string, profile: Profile | undefined): FoundSuites {
+export async function findSuites(
+  paths: readonly string[],
+  cwd: string,
+  profile: Profile | undefined,
+): Promise<FoundSuites> {
+  const sources = readSources(paths, cwd);
+  const beside = new Map<string, SuiteSource>();
+  const found = openSuites(paths, sources, cwd, profile, beside, undefined);
+  // Which files the suites name is known only now; most need no Cedar.
+  const cedar = await cedarFor([...sources, ...beside.values()]);
+  return cedar === undefined ? found : openSuites(paths, sources, cwd, profile, beside, cedar);
+}
+
+function openSuites(
+  paths: readonly string[],
+  sources: readonly SuiteSource[],
+  cwd: string,
+  profile: Profile | undefined,
+  beside: Map<string, SuiteSource>,
+  cedar: CedarEngine | undefined,
+): FoundSuites {
   const given = new Set(paths.map((each) => displayName(path.resolve(cwd, each))));
   const suites: Suite[] = [];
   const unreadable: { file: string; faults: readonly Fault[] }[] = [];
   const named = new Set<string>();
-  for (const file of readSources(paths, cwd)) {
+  for (const file of sources) {
     const read = readYaml(file.text, file.name);
     // What cannot be read at all might have been a suite.
     if (!given.has(file.name) && read.faults.length === 0 && !read.documents.some(isSuite)) continue;
-    const loaded = loadSuite(file, { profile, readFile: (relative) => readBeside(file.name, relative, named) }, read);
+    const readFile = (relative: string): SuiteSource | undefined => {
+      const source = readBeside(file.name, relative, named);
+      if (source !== undefined) beside.set(source.name, source);
+      return source;
+    };
+    const loaded = loadSuite(file, { profile, cedar, readFile }, read);
     if ('program' in loaded) suites.push(loaded);
     else unreadable.push({ file: file.name, faults: loaded });
   }

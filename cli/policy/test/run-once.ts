@@ -22,7 +22,7 @@ export interface TestRun {
 
 /** Runs every case once and writes what came of it. */
 export async function runOnce(run: TestRun, output: Output): Promise<{ code: ExitCode; named: readonly string[] }> {
-  const found = findSuites(run.paths, run.cwd, run.profile);
+  const found = await findSuites(run.paths, run.cwd, run.profile);
   const coverage = new Coverage();
   const results: CaseResult[] = [];
   for (const suite of found.suites) {

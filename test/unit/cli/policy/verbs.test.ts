@@ -90,7 +90,7 @@ describe('policy validate', () => {
     expect(out).toBe(
       [
         'bad/a.yaml:4:23: spec.mtls.mode: must be one of `UNSET`, `DISABLE`, `PERMISSIVE`, `STRICT`, not `STRCT`; did you mean `STRICT`?',
-        'bad/b.yaml:2:7: kind: `Pod, really` is not a known kind; known here: `AuthorizationPolicy`, `PeerAuthentication`, `RequestAuthentication`, `ServiceEntry`, `WorkloadEntry`, `Registration`, `Handler`',
+        'bad/b.yaml:2:7: kind: `Pod, really` is not a known kind; known here: `AuthorizationPolicy`, `PeerAuthentication`, `RequestAuthentication`, `ServiceEntry`, `WorkloadEntry`, `Registration`, `Handler`, `CedarPolicy`',
         '',
       ].join('\n'),
     );

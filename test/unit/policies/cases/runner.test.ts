@@ -125,7 +125,7 @@ describe('a suite that cannot be run says why', () => {
     [
       'suite: s\ndocuments: [{ apiVersion: v1, kind: Pod }]',
       [
-        's.yaml:2:37: documents[0].kind: `Pod` is not a known kind; known here: `AuthorizationPolicy`, `PeerAuthentication`, `RequestAuthentication`, `ServiceEntry`, `WorkloadEntry`, `Registration`, `Handler`',
+        's.yaml:2:37: documents[0].kind: `Pod` is not a known kind; known here: `AuthorizationPolicy`, `PeerAuthentication`, `RequestAuthentication`, `ServiceEntry`, `WorkloadEntry`, `Registration`, `Handler`, `CedarPolicy`',
       ],
     ],
   ])('%j', (text, expected) => {
