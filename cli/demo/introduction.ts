@@ -18,7 +18,9 @@ export function introduce(narrator: Narrator, stage: Stage, mesh: MeshReady, pro
   }
   say(`  ${'mesh'.padEnd(16)}spiffe://${trustDomain}/garrison/ca, …/authz, …/telemetry`);
   say(`\n  Bookinfo   http://127.0.0.1:${stage.ingressPort}/productpage`);
+  say(`  Audit      http://${mesh.telemetryHttp}/audit/stats`);
   say(`  Metrics    http://${mesh.telemetryAdmin}/metrics`);
   say(`  Revision   http://${mesh.authzAdmin}/revision`);
+  say(`  Check      ${mesh.authzLocal} (plaintext, for tools of this host: garrison check, grpcurl)`);
   say(`  Policies   ${stage.folder.policies} (edit them: they are watched)`);
 }

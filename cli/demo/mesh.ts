@@ -12,6 +12,7 @@ export interface MeshReady {
   readonly authz: string;
   readonly telemetry: string;
   readonly telemetryHttp: string;
+  readonly authzLocal: string;
   readonly authzAdmin: string;
   readonly telemetryAdmin: string;
 }
