@@ -13,6 +13,7 @@ import { authenticateToken } from './certificate-service/authenticate-token.ts';
 import { createCertificate } from './certificate-service/create-certificate.ts';
 import { watchBundle } from './serving/watch-bundle.ts';
 import type { CaSettings } from './settings.ts';
+import { BinaryHashes } from './workload-api/binary-hash.ts';
 import { fetchJwtBundles, fetchJwtSvid, validateJwtSvid } from './workload-api/jwt-api.ts';
 import { fetchX509Bundles, fetchX509Svid } from './workload-api/x509-api.ts';
 
@@ -42,7 +43,8 @@ export function workloadServer(
   core: CaCore,
   { clock, logger, counts }: ServerParts,
 ): GrpcServer {
-  const options = { ...core, trustDomain, clock, opened: () => counts.streamOpened(), onMinted: () => counts.minted() };
+  const counting = { opened: () => counts.streamOpened(), onMinted: () => counts.minted() };
+  const options = { ...core, ...counting, trustDomain, clock, binaries: new BinaryHashes() };
   return (
     new GrpcServer({ logger })
       .serverStream(SpiffeWorkloadAPIService.fetchX509Svid, fetchX509Svid(options))

@@ -1,4 +1,4 @@
-import { closeSync, readFileSync, readlinkSync } from 'node:fs';
+import { type BigIntStats, closeSync, readFileSync, readlinkSync, statSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import koffi from 'koffi';
 import { GarrisonError } from '#proto/errors/index.ts';
@@ -43,21 +43,26 @@ export function readPeerCredentials(socket: Socket): UnixPeer {
   const pidfd = getsockopt(fd, SO_PEERPIDFD, 4)?.readInt32LE(0);
   if (pidfd === undefined) return peer;
   try {
-    const executable = executableOf(peer.pid, pidfd);
-    return executable === undefined ? peer : { ...peer, executable };
+    return { ...peer, ...programOf(peer.pid, pidfd) };
   } finally {
     closeSync(pidfd);
   }
 }
 
-function executableOf(pid: number, pidfd: number): string | undefined {
+function programOf(pid: number, pidfd: number): Pick<UnixPeer, 'executable' | 'binary'> {
   try {
-    const path = readlinkSync(`/proc/${pid}/exe`);
-    // Read after the link: a process that still lives has not given its pid away, so the link was its own.
-    return livingPid(pidfd) === pid ? path : undefined;
+    const executable = readlinkSync(`/proc/${pid}/exe`);
+    const binary = fileKey(statSync(`/proc/${pid}/exe`, { bigint: true }));
+    // Asked after the link: a process that still lives has not given its pid away, so the link was its own.
+    return livingPid(pidfd) === pid ? { executable, binary } : {};
   } catch {
-    return undefined; // gone, or of another user and hidden from this one
+    return {}; // gone, or of another user and hidden from this one
   }
+}
+
+/** A file by what it is, not by where it lies: the same key, the same content. */
+export function fileKey({ dev, ino, size, ctimeNs }: BigIntStats): string {
+  return [dev, ino, size, ctimeNs].join(':');
 }
 
 function livingPid(pidfd: number): number | undefined {

@@ -20,6 +20,8 @@ export interface UnixPeer {
   readonly pid: number;
   /** The file it runs; absent where the kernel would not say. */
   readonly executable?: string;
+  /** Which file that is, whatever lies at its path later: device, inode, size and time of change. */
+  readonly binary?: string;
 }
 
 /** Who is at the other end of a connection. Read once, when it opens. */

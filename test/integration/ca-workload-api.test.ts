@@ -1,4 +1,5 @@
-import { createPrivateKey, X509Certificate } from 'node:crypto';
+import { createHash, createPrivateKey, X509Certificate } from 'node:crypto';
+import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { Metadata, status, type ClientReadableStream, type ServiceError } from '@grpc/grpc-js';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
@@ -13,6 +14,8 @@ import {
 import { systemClock } from '#runtime/clock.ts';
 import { grpcClient } from '#runtime/grpc/client.ts';
 import { workloadIdentity } from '#runtime/identity/workload-identity.ts';
+import { fileKey } from '#runtime/peer-credentials.ts';
+import { BinaryHashes } from '#services/ca/workload-api/binary-hash.ts';
 import { silentLogger } from '#runtime/logger.ts';
 import { registration, runCa, type RunningCa } from '#test/fakes/running-ca.ts';
 
@@ -139,6 +142,33 @@ test('who is entitled to nothing is told PermissionDenied', async () => {
   using bundles = new Messages(stranger.fetchX509Bundles({}, header()));
   await expect(bundles.next()).rejects.toMatchObject({ code: status.PERMISSION_DENIED });
   stranger.close();
+});
+
+test('the hash of the program is read through the process, and only where it is asked for', async () => {
+  const own = createHash('sha256').update(readFileSync(process.execPath)).digest('hex');
+  await using hashed = await runCa({
+    policies: {
+      '1.yaml': registration('right', 'right', [uid, `unix:sha256:${own}`]),
+      '2.yaml': registration('wrong', 'wrong', [uid, `unix:sha256:${'0'.repeat(64)}`]),
+    },
+  });
+  const socket = { path: join(hashed.state, 'workload.sock') };
+  const caller = grpcClient(SpiffeWorkloadAPIClient, socket, { kind: 'plaintext' });
+  using messages = new Messages(caller.fetchX509Svid({}, header()));
+  expect(ids(await messages.next())).toEqual(['right']);
+  caller.close();
+});
+
+test('a program is hashed only if it is the file that the kernel named when it connected', async () => {
+  const hashes = new BinaryHashes();
+  const binary = fileKey(statSync(process.execPath, { bigint: true }));
+  const peer = { uid: 0, gid: 0, pid: process.pid };
+  const own = createHash('sha256').update(readFileSync(process.execPath)).digest('hex');
+  expect(await hashes.of({ ...peer, binary })).toBe(own);
+  expect(await hashes.of(peer)).toBeUndefined();
+  // The pid lives, but it is another program's by now.
+  expect(await hashes.of({ ...peer, binary: fileKey(statSync('/bin/sh', { bigint: true })) })).toBeUndefined();
+  expect(await hashes.of({ ...peer, pid: 2 ** 22, binary: 'gone' })).toBeUndefined();
 });
 
 test('FetchX509Bundles gives the roots by trust domain', async () => {

@@ -4,6 +4,7 @@ import type { Peer, UnixPeer } from '#runtime/peer.ts';
 /** What the kernel says of a caller, as selectors. Nothing of it comes from the caller. */
 export interface Attested {
   readonly selectors: ReadonlySet<string>;
+  readonly unix: UnixPeer;
   /** For the record. */
   readonly caller: string;
 }
@@ -15,7 +16,7 @@ export function attestUnix({ unix }: Peer): Attested {
       remedy: 'call over the unix socket, on Linux',
     });
   }
-  return { selectors: new Set(selectorsOf(unix)), caller: callerOf(unix) };
+  return { selectors: new Set(selectorsOf(unix)), unix, caller: callerOf(unix) };
 }
 
 function selectorsOf({ uid, gid, executable }: UnixPeer): string[] {

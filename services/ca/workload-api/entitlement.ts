@@ -5,6 +5,7 @@ import type { CallContext } from '#runtime/grpc/method.ts';
 import type { Authorities } from '../authority/authorities.ts';
 import { entitled, type Registrations } from '../registrations/registrations.ts';
 import { attestUnix, type Attested } from './attest-unix.ts';
+import type { BinaryHashes } from './binary-hash.ts';
 import type { Changes } from './changes.ts';
 
 export interface WorkloadApiOptions {
@@ -13,6 +14,7 @@ export interface WorkloadApiOptions {
   readonly registrations: Registrations;
   /** Bumped when registrations, bundle or an SVID change. */
   readonly changes: Changes;
+  readonly binaries: BinaryHashes;
   /** Counts a stream; what it returns ends the counting. */
   readonly opened: () => () => void;
 }
@@ -27,18 +29,28 @@ export function admit(context: CallContext): Attested {
   return attestUnix(context.peer);
 }
 
-export function entitledOrRefused(
-  { registrations }: WorkloadApiOptions,
-  { selectors, caller }: Attested,
-): Registration[] {
-  if (registrations.current === undefined) {
+export async function entitledOrRefused(options: WorkloadApiOptions, attested: Attested): Promise<Registration[]> {
+  const { current } = options.registrations;
+  const { caller } = attested;
+  if (current === undefined) {
     throw new GarrisonError('UNAVAILABLE', 'the registrations are not read yet', { remedy: 'try again' });
   }
-  const found = entitled(registrations.current, selectors);
+  const found = entitled(current, await selectorsFor(current, attested, options.binaries));
   if (found.length > 0) return found;
   throw new GarrisonError('PERMISSION_DENIED', `no registration is for this process, \`${caller}\``, {
     remedy: 'add a Registration document whose selectors it meets',
   });
+}
+
+/** What the kernel said, and the hash of the program where a registration asks for one: reading it is not for nothing. */
+async function selectorsFor(
+  registrations: readonly Registration[],
+  { selectors, unix }: Attested,
+  binaries: BinaryHashes,
+): Promise<ReadonlySet<string>> {
+  const asked = registrations.some((one) => one.selectors.some((selector) => selector.startsWith('unix:sha256:')));
+  const hash = asked ? await binaries.of(unix) : undefined;
+  return hash === undefined ? selectors : new Set([...selectors, `unix:sha256:${hash}`]);
 }
 
 /** Builds a message after every change and sends it when it says something new. */

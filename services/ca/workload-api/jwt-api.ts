@@ -31,7 +31,7 @@ export function fetchJwtSvid(options: JwtApiOptions): UnaryHandler<JWTSVIDReques
   return async ({ audience, spiffeId }, context) => {
     const caller = admit(context);
     checkAudience(audience);
-    const all = entitledOrRefused(options, caller);
+    const all = await entitledOrRefused(options, caller);
     const wanted = spiffeId === '' ? all : named(all, parseSpiffeId(spiffeId).toString());
     const signer = options.authorities.active().signers.jwt;
     const hints = uniqueHints();
@@ -50,11 +50,11 @@ export function fetchJwtSvid(options: JwtApiOptions): UnaryHandler<JWTSVIDReques
 export function fetchJwtBundles(options: JwtApiOptions): ServerStreamHandler<JWTBundlesRequest, JWTBundlesResponse> {
   return async function* (_, context) {
     const caller = admit(context);
-    yield* follow(options.changes, context.signal, () => {
-      entitledOrRefused(options, caller);
+    yield* follow(options.changes, context.signal, async () => {
+      await entitledOrRefused(options, caller);
       const text = JSON.stringify(toJwtBundle({ jwtKeys: options.authorities.trusted().map(({ jwtKey }) => jwtKey) }));
       const bundles = new Map([[`spiffe://${options.trustDomain}`, Buffer.from(text)]]);
-      return Promise.resolve({ message: { bundles }, print: text });
+      return { message: { bundles }, print: text };
     });
   };
 }
@@ -62,7 +62,7 @@ export function fetchJwtBundles(options: JwtApiOptions): ServerStreamHandler<JWT
 /** SpiffeWorkloadAPI/ValidateJWTSVID, for workloads that have no JWT library of their own. */
 export function validateJwtSvid(options: JwtApiOptions): UnaryHandler<ValidateJWTSVIDRequest, ValidateJWTSVIDResponse> {
   return async ({ audience, svid }, context) => {
-    entitledOrRefused(options, admit(context));
+    await entitledOrRefused(options, admit(context));
     const { id, claims } = await validateJwt({
       token: svid,
       audience,

@@ -22,7 +22,7 @@ export function fetchX509Svid(options: X509ApiOptions): ServerStreamHandler<X509
     let held: readonly Lease[] = [];
     try {
       yield* follow(changes, context.signal, async () => {
-        const next = await keeper.leaseAll(entitledOrRefused(options, caller), caller.caller);
+        const next = await keeper.leaseAll(await entitledOrRefused(options, caller), caller.caller);
         // The old leases go after the new ones are held: what both have in common stays alive.
         for (const { release } of held) release();
         held = next;
@@ -44,11 +44,11 @@ export function fetchX509Bundles(
 ): ServerStreamHandler<X509BundlesRequest, X509BundlesResponse> {
   return async function* (_, context) {
     const caller = admit(context);
-    yield* follow(options.changes, context.signal, () => {
-      entitledOrRefused(options, caller);
+    yield* follow(options.changes, context.signal, async () => {
+      await entitledOrRefused(options, caller);
       const bundle = concatenated(options);
       const message = { crl: [], bundles: new Map([[`spiffe://${options.trustDomain}`, bundle]]) };
-      return Promise.resolve({ message, print: digest(bundle) });
+      return { message, print: digest(bundle) };
     });
   };
 }

@@ -5,6 +5,7 @@ import { mkdtempSync, realpathSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { fileKey } from '#runtime/peer-credentials.ts';
 import { callUnary } from '#runtime/grpc/call-unary.ts';
 import { grpcClient } from '#runtime/grpc/client.ts';
 import { GrpcServer } from '#runtime/grpc/server.ts';
@@ -45,6 +46,7 @@ test('the kernel says who connects: user, group, process, and the file it runs',
     gid: process.getgid?.(),
     pid: process.pid,
     executable: realpathSync(process.execPath),
+    binary: fileKey(statSync(process.execPath, { bigint: true })),
   });
 });
 
