@@ -1,4 +1,4 @@
-import type { CedarEntity, CedarValue } from './request.ts';
+import type { CedarEntity, CedarValue } from './cedar-values.ts';
 
 /** What a document says beside its policies: stored entities, and names of actions that are its own. */
 export interface CedarDeclarations {

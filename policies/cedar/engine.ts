@@ -1,5 +1,5 @@
 import type { CedarDeclarations } from './declare.ts';
-import type { CedarEntity, CedarRequest } from './request.ts';
+import type { CedarEntity, CedarRequest } from './cedar-values.ts';
 
 /** One policy of a Cedar text that is wrong, or may be. */
 export interface CedarFault {

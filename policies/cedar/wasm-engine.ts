@@ -2,7 +2,7 @@ import { GarrisonError } from '#proto/errors/index.ts';
 import * as cedar from '@cedar-policy/cedar-wasm/nodejs';
 import type { CedarDeclarations } from './declare.ts';
 import type { CedarAnswer, CedarEffect, CedarEngine, CedarFault, CedarProgram } from './engine.ts';
-import type { CedarEntity, CedarRequest } from './request.ts';
+import type { CedarEntity, CedarRequest } from './cedar-values.ts';
 import { indexOfByte } from './byte-offset.ts';
 import { cedarSchema } from './vocabulary.ts';
 

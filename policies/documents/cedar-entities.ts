@@ -1,6 +1,6 @@
 import { any, check, field, list, map, object, quoteable, record, string } from '#schema/index.ts';
 import type { Here, Shape } from '#schema/index.ts';
-import type { CedarEntity, CedarValue } from '../cedar/request.ts';
+import type { CedarEntity, CedarValue } from '../cedar/cedar-values.ts';
 import { saidByRequest, valueType } from '../cedar/declare.ts';
 
 const typeName = string({

@@ -1,5 +1,5 @@
 import type { Place } from '#schema/place.ts';
-import type { CedarEntity } from '../cedar/request.ts';
+import type { CedarEntity } from '../cedar/cedar-values.ts';
 
 /** What every document carries. A namespace that the text leaves out is `default`. */
 export interface Metadata {
