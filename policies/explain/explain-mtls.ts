@@ -1,0 +1,85 @@
+import { peerModesFor } from '../compile/peer-modes.ts';
+import type { PeerModes } from '../compile/peer-modes.ts';
+import type { Workload } from '../compile/select.ts';
+import { modeAt } from '../decide/refuse-peer.ts';
+import type { PeerAuthentication } from '../documents/model.ts';
+import type { PolicySet } from '../documents/policy-set.ts';
+import type { MtlsReport, NotInForce } from './explanation.ts';
+import { selectorReason } from './not-in-force.ts';
+
+/**
+ * Which document the mode of a port comes from: the one without which it would be told otherwise by another, found by
+ * asking the composition itself, so that it cannot differ from it.
+ */
+export function explainMtls(
+  set: PolicySet,
+  workload: Workload,
+  modes: PeerModes,
+  port: number | undefined,
+): MtlsReport {
+  const mode = modeAt(modes, port);
+  const candidates = set.peerAuthentication.filter((document) => isHeard(document, set, workload, port));
+  const by = candidates.toSorted((a, b) => narrowness(b, set, port) - narrowness(a, set, port))[0];
+  return {
+    mode,
+    policy: by && `${by.metadata.namespace}/${by.metadata.name}`,
+    place: by?.metadata.place,
+  };
+}
+
+/** The PeerAuthentication documents that do not count for a workload. */
+export function explainUnheardPeers(set: PolicySet, workload: Workload): NotInForce[] {
+  return set.peerAuthentication.flatMap((document) => {
+    const reason = unheardReason(document, set, workload);
+    const { name, namespace, place } = document.metadata;
+    return reason === undefined
+      ? []
+      : [{ kind: 'PeerAuthentication' as const, policy: `${namespace}/${name}`, place, reason }];
+  });
+}
+
+/** A document is heard when it, alone in saying something there, changes what the composition answers. */
+function isHeard(document: PeerAuthentication, set: PolicySet, workload: Workload, port: number | undefined): boolean {
+  if (unheardReason(document, set, workload) !== undefined) return false;
+  const ofPort = port === undefined ? undefined : document.portModes.get(port);
+  return document.mode !== 'UNSET' || (ofPort !== undefined && ofPort !== 'UNSET');
+}
+
+function unheardReason(document: PeerAuthentication, set: PolicySet, workload: Workload): string | undefined {
+  const { rootNamespace } = set.mesh;
+  const { selector, metadata } = document;
+  if (metadata.namespace !== rootNamespace && metadata.namespace !== workload.namespace) {
+    return `namespace \`${metadata.namespace}\` is neither that of the workload (\`${workload.namespace}\`) nor the root namespace (\`${rootNamespace}\`)`;
+  }
+  if (selector.size > 0 && metadata.namespace === rootNamespace) {
+    return 'a selector in the root namespace has no say in the mode';
+  }
+  if ([...selector].some(([key, value]) => workload.labels.get(key) !== value)) {
+    return `selects ${selectorReason(selector, workload.labels)}`;
+  }
+  return isOldest(document, set, workload) ? undefined : 'an older one of the same scope counts instead';
+}
+
+/** Alone with a STRICT stand-in of each rival, the composition answers by the one that counts. */
+function isOldest(document: PeerAuthentication, set: PolicySet, workload: Workload): boolean {
+  const rivals = set.peerAuthentication.filter(
+    (other) =>
+      other !== document &&
+      other.metadata.namespace === document.metadata.namespace &&
+      other.selector.size > 0 === document.selector.size > 0 &&
+      [...other.selector].every(([key, value]) => workload.labels.get(key) === value),
+  );
+  const marked = [
+    ...rivals.map((other) => ({ ...other, mode: 'DISABLE' as const, portModes: new Map() })),
+    { ...document, mode: 'STRICT' as const, portModes: new Map() },
+  ];
+  return peerModesFor(marked, workload, set.mesh.rootNamespace).mode === 'STRICT';
+}
+
+/** Mesh, namespace, workload, port: the later speaks louder. */
+function narrowness(document: PeerAuthentication, set: PolicySet, port: number | undefined): number {
+  const ofPort = port === undefined ? undefined : document.portModes.get(port);
+  if (ofPort !== undefined && ofPort !== 'UNSET') return 3;
+  if (document.selector.size > 0) return 2;
+  return document.metadata.namespace === set.mesh.rootNamespace ? 0 : 1;
+}
