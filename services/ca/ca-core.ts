@@ -1,6 +1,7 @@
 import type { AdminServer } from '#runtime/admin-server.ts';
 import type { Clock } from '#runtime/clock.ts';
 import { openDatabase } from '#runtime/database.ts';
+import { lockFile } from '#runtime/lock-file.ts';
 import { GarrisonError } from '#proto/errors/index.ts';
 import type { RenewingIdentity } from '#runtime/identity/renewing-identity.ts';
 import type { Logger } from '#runtime/logger.ts';
@@ -52,6 +53,8 @@ export async function openCaCore(
   const { state, clock, logger, random, passphrase } = around;
   const { trustDomain, instance, ttl, life, serverNames } = settings;
   await using opening = new AsyncDisposableStack();
+  // Two authorities with one ledger would each take what the other is about to sign for abandoned.
+  opening.use(lockFile(state.join('ca', 'lock')));
   const ledger = opening.use(new SqliteLedger(openDatabase(state.join('ca', 'ledger.db'), { durable: true })));
   const unfinished = await ledger.abandon(instance);
   if (unfinished > 0) logger.warn('the ledger holds intents of unknown outcome', { certificates: unfinished });

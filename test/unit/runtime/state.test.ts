@@ -5,6 +5,7 @@ import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { publishAddresses, readAddresses, withdrawAddresses } from '#runtime/addresses-file.ts';
 import { openDatabase } from '#runtime/database.ts';
+import { lockFile } from '#runtime/lock-file.ts';
 import { StateFolder } from '#runtime/state-folder.ts';
 
 const fresh = (): string => mkdtempSync(path.join(tmpdir(), 'garrison-state-'));
@@ -130,5 +131,22 @@ describe('databases', () => {
     const folder = path.join(fresh(), 'audit.db');
     mkdirSync(folder);
     expect(() => openDatabase(folder, { durable: true })).toThrow(refusal({ code: 'FAILED_PRECONDITION' }));
+  });
+});
+
+describe('the lock of a folder', () => {
+  test('is held by one at a time, and free again afterwards', () => {
+    const file = path.join(fresh(), 'ca/lock');
+    const held = lockFile(file);
+    expect(() => lockFile(file)).toThrow(
+      refusal({
+        code: 'FAILED_PRECONDITION',
+        place: 'state',
+        message: `another process uses the folder \`${path.dirname(file)}\``,
+      }),
+    );
+    held[Symbol.dispose]();
+    lockFile(file)[Symbol.dispose]();
+    expect(modeOf(file)).toBe(0o600);
   });
 });
