@@ -74,7 +74,9 @@ export function explainUnreachable(server: string): (error: unknown) => never {
     if (!(error instanceof GarrisonError) || error.code !== 'UNAVAILABLE') throw error;
     throw new GarrisonError('UNAVAILABLE', error.message.replace(/\s*Resolution note:\s*$/, ''), {
       place: `--server ${server}`,
-      remedy: 'start the service with `garrison up`, or name the address that its `ready` line tells',
+      remedy:
+        'start the service with `garrison up`, or name the address that its `ready` line tells: ' +
+        '`authzLocal` or `telemetryLocal`, or with --certificate, --key and --bundle the ports for mTLS',
       cause: error,
     });
   };

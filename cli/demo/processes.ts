@@ -74,6 +74,11 @@ export class Processes implements AsyncDisposable {
       throw this.#failed.signal.aborted ? this.#failed.signal.reason : error;
     })) as [string];
     lines.on('line', (more) => file.write(`${more}\n`));
+    if (line.startsWith('{"error"')) {
+      // It could not start and is about to end; why is on its stderr.
+      await ended;
+      throw this.#failed.signal.reason;
+    }
     return line;
   }
 
