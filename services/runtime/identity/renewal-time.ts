@@ -4,8 +4,8 @@ export function renewalTime(now: Date, expiresAt: Date, random: () => number): D
   return new Date(now.getTime() + (left / 2) * (0.9 + 0.2 * random()));
 }
 
-/** Doubles from one second, never more than half a minute or a tenth of what is left. */
+/** Doubles from one second to half a minute; while time is left, never more than a tenth of it. */
 export function retryDelayMs(failures: number, leftMs: number): number {
   const slow = Math.min(1000 * 2 ** Math.min(failures - 1, 10), 30_000);
-  return Math.max(100, Math.min(slow, leftMs / 10 || slow));
+  return leftMs <= 0 ? slow : Math.max(100, Math.min(slow, leftMs / 10));
 }

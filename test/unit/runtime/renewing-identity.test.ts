@@ -110,6 +110,7 @@ describe('times', () => {
     expect([1, 2, 3, 20].map((failures) => retryDelayMs(failures, hour))).toEqual([1000, 2000, 4000, 30_000]);
     expect(retryDelayMs(20, 5000)).toBe(500);
     expect(retryDelayMs(20, 10)).toBe(100);
-    expect(retryDelayMs(20, -5)).toBe(100);
+    expect(retryDelayMs(20, -5)).toBe(30_000);
+    expect(retryDelayMs(1, 0)).toBe(1000);
   });
 });
