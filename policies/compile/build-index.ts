@@ -1,5 +1,6 @@
 import type { Clause, CompiledRule } from './compiled-rule.ts';
 import type { FieldTest, Key } from './field-test.ts';
+import { RestIndex } from './rest-index.ts';
 import { RuleIndex } from './rule-index.ts';
 
 /** Fewer rules than this are compared one by one faster than they are found. */
@@ -12,28 +13,23 @@ const DEPTH = 4;
  * Of those the part is taken whose keys the fewest other rules have, so that the smallest list drives.
  */
 export function buildIndex(rules: readonly CompiledRule[], depth = DEPTH): RuleIndex {
-  return build(rules, depth).index;
-}
-
-function build(rules: readonly CompiledRule[], depth: number): { index: RuleIndex; rest: number } {
   const counts = new KeyCounts(rules);
   const index = new RuleIndex();
   const rest: CompiledRule[] = [];
   for (const rule of rules) {
     const best = bestKeys(rule, counts);
-    if (best === undefined || best.cost >= rules.length) rest.push(rule);
+    if (best === undefined) rest.push(rule);
     else for (const key of best.keys) index.posting(key).add(rule);
   }
   index.setRest(rest);
-  if (depth > 1) {
-    for (const posting of index.postings()) {
-      const list = posting.rules;
-      if (list === undefined || list.length <= FEW || list.length === rules.length) continue;
-      const finer = build(list, depth - 1);
-      if (finer.rest < list.length) posting.refine(finer.index);
-    }
+  for (const posting of index.postings()) {
+    const list = posting.rules;
+    if (list === undefined || list.length <= FEW) continue;
+    // A key that every rule has tells a request apart, but not the rules.
+    const finer = depth > 1 && list.length < rules.length ? buildIndex(list, depth - 1) : new RestIndex(list);
+    posting.refine(finer);
   }
-  return { index, rest: rest.length };
+  return index;
 }
 
 /** Keys to put a rule under, and how many rules a request that has one of them must be compared with, at the worst. */

@@ -20,6 +20,8 @@ export type Key =
 export interface FieldTest {
   test(facts: Facts): boolean;
   keys(): readonly Key[];
+  /** A request with one reading only matches exactly when it hits a key. */
+  readonly precise: boolean;
 }
 
 export class TextTest implements FieldTest {
@@ -45,6 +47,10 @@ export class TextTest implements FieldTest {
     return false;
   }
 
+  get precise(): boolean {
+    return this.#matcher.precise;
+  }
+
   keys(): readonly Key[] {
     return this.#matcher.keys().map((pattern) => ({ kind: 'text', lens: this.#lens, pattern }));
   }
@@ -67,6 +73,7 @@ export function addressFrom(facts: Facts, source: AddressSource): Address | unde
 }
 
 export class AddressTest implements FieldTest {
+  readonly precise = true;
   readonly #from: AddressSource;
   readonly #mode: Mode;
   readonly #blocks: readonly Block[];
@@ -91,6 +98,7 @@ export class AddressTest implements FieldTest {
 }
 
 export class PortTest implements FieldTest {
+  readonly precise = true;
   readonly #ports: ReadonlySet<number>;
 
   constructor(ports: readonly number[]) {
@@ -109,6 +117,7 @@ export class PortTest implements FieldTest {
 
 /** Any of several tests: a list whose values are compared with different things. */
 export class AnyTest implements FieldTest {
+  readonly precise = false;
   readonly #tests: readonly FieldTest[];
 
   constructor(tests: readonly FieldTest[]) {

@@ -3,6 +3,7 @@ import type { Matcher } from './text-matcher.ts';
 
 /** Values in which every `*` stands for any characters; matched piece by piece, leftmost first, without going back. */
 export class GlobMatcher implements Matcher {
+  readonly precise = false;
   readonly #values: readonly string[];
   readonly #globs: readonly (readonly string[])[];
 

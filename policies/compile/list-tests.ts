@@ -59,6 +59,7 @@ export const hosts: TestMaker = (values, mode) => {
 
 /** Compares only hosts that were sent without a port. */
 class UnportedHostTest implements FieldTest {
+  readonly precise = false;
   readonly #inner: TextTest;
 
   constructor(patterns: readonly Pattern[]) {
@@ -90,6 +91,7 @@ export const paths: TestMaker = (values, mode) => {
 };
 
 class PathMatcher implements Matcher {
+  readonly precise = false;
   readonly #plain: Matcher;
   readonly #templates: readonly PathTemplate[];
 

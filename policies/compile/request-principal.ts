@@ -38,6 +38,7 @@ function rightPattern(right: string): Pattern {
 }
 
 export class RequestPrincipalTest implements FieldTest {
+  readonly precise = false;
   readonly #forms: readonly RequestPrincipalForm[];
   /** Subjects by issuer, where both are exact. */
   readonly #exact = new Map<string, Set<string>>();

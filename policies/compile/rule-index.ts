@@ -5,8 +5,8 @@ import { addressFrom } from './field-test.ts';
 import type { AddressSource, Key } from './field-test.ts';
 import type { Lens } from './lens.ts';
 import { Posting, upsertPosting } from './posting.ts';
+import { RestIndex } from './rest-index.ts';
 import type { RuleMatches, Searchable } from './rule-matches.ts';
-import { slotCount } from './slot.ts';
 import { SparseTables } from './sparse-tables.ts';
 import { TextTable } from './text-table.ts';
 
@@ -19,8 +19,8 @@ export class RuleIndex implements Searchable {
   #sparse: SparseTables | undefined = undefined;
   readonly #blocks: AddressTable[] = [];
   #ports: Map<number, Posting> | undefined = undefined;
-  /** Rules without any key, by slot and rank. */
-  #rest: readonly (readonly CompiledRule[])[] = [];
+  /** Rules without any key. */
+  #rest: RestIndex | undefined = undefined;
 
   posting(key: Key): Posting {
     switch (key.kind) {
@@ -36,9 +36,7 @@ export class RuleIndex implements Searchable {
   }
 
   setRest(rules: readonly CompiledRule[]): void {
-    const bySlot: CompiledRule[][] = Array.from({ length: slotCount }, () => []);
-    for (const rule of rules) bySlot[rule.slot]?.push(rule);
-    this.#rest = bySlot.filter((list) => list.length > 0);
+    if (rules.length > 0) this.#rest = new RestIndex(rules);
   }
 
   *postings(): Generator<Posting> {
@@ -57,7 +55,7 @@ export class RuleIndex implements Searchable {
       const found = port === undefined ? undefined : this.#ports.get(port);
       if (found !== undefined) matches.visit(found);
     }
-    for (const rules of this.#rest) for (const rule of rules) if (!matches.consider(rule)) break;
+    if (this.#rest !== undefined) this.#rest.search(matches);
   }
 
   #textTable(lens: Lens): TextTable {

@@ -12,17 +12,23 @@ const FEW = 8;
  */
 export class SparseTables {
   readonly #tables: TextTable[] = [];
-  readonly #byName = new Map<string, TextTable[]>();
-  readonly #members = new Map<Member['of'], Member>();
+  readonly #always: TextTable[] = [];
+  readonly #families = new Map<Member['of'], { member: Member; byName: Map<string, TextTable[]> }>();
 
   table(lens: Lens, member: Member): TextTable {
-    const key = keyOf(member.of, member.name);
-    const known = this.#byName.get(key)?.find((table) => table.lens.id === lens.id);
+    let family = this.#families.get(member.of);
+    if (family === undefined) {
+      family = { member, byName: new Map<string, TextTable[]>() };
+      this.#families.set(member.of, family);
+    }
+    const named = family.byName.get(member.name) ?? [];
+    const known = named.find((table) => table.lens.id === lens.id);
     if (known !== undefined) return known;
     const table = new TextTable(lens);
     this.#tables.push(table);
-    this.#byName.set(key, [...(this.#byName.get(key) ?? []), table]);
-    this.#members.set(member.of, member);
+    // A request may bring such a name under many spellings.
+    if (member.name.includes('_')) this.#always.push(table);
+    family.byName.set(member.name, [...named, table]);
     return table;
   }
 
@@ -31,18 +37,18 @@ export class SparseTables {
   }
 
   search(matches: RuleMatches): void {
-    if (this.#tables.length <= FEW) {
+    // Whose reads are recorded must not be made to walk all that a request brings.
+    if (this.#tables.length <= FEW || matches.facts.tracked) {
       for (const table of this.#tables) table.search(matches);
       return;
     }
-    for (const member of this.#members.values()) {
+    for (const table of this.#always) table.search(matches);
+    for (const { member, byName } of this.#families.values()) {
       for (const name of member.names(matches.facts)) {
-        for (const table of this.#byName.get(keyOf(member.of, name)) ?? []) table.search(matches);
+        for (const table of byName.get(name) ?? noTables) table.search(matches);
       }
     }
   }
 }
 
-function keyOf(of: Member['of'], name: string): string {
-  return `${of} ${name}`;
-}
+const noTables: readonly TextTable[] = [];

@@ -7,6 +7,8 @@ export interface Matcher {
   matches(text: string): boolean;
   /** Patterns that are at least as wide as the matcher. */
   keys(): readonly Pattern[];
+  /** It matches exactly what a key other than presence matches. */
+  readonly precise: boolean;
 }
 
 /** Lists up to this length are compared one by one; longer ones get a set and tables. */
@@ -31,6 +33,10 @@ class OneText implements Matcher {
     return text === this.#text;
   }
 
+  get precise(): boolean {
+    return true;
+  }
+
   keys(): readonly Pattern[] {
     return [{ kind: 'exact', text: this.#text }];
   }
@@ -49,6 +55,10 @@ class FewPatterns implements Matcher {
     if (this.#takesEmpty) return true;
     for (const pattern of this.#patterns) if (matchesPattern(pattern, text)) return true;
     return false;
+  }
+
+  get precise(): boolean {
+    return this.#patterns.every(({ kind }) => kind !== 'any');
   }
 
   keys(): readonly Pattern[] {
@@ -78,6 +88,10 @@ class ManyPatterns implements Matcher {
   matches(text: string): boolean {
     if (this.#any && (text !== '' || this.#takesEmpty)) return true;
     return this.#exact.has(text) || this.#prefixes.hits(text) || this.#suffixes.hits(text);
+  }
+
+  get precise(): boolean {
+    return this.#patterns.every(({ kind }) => kind !== 'any');
   }
 
   keys(): readonly Pattern[] {

@@ -47,15 +47,20 @@ export class Headers {
     return mode === 'plain' ? collapse(this.#folded.get(name)) : this.#odd(name, mode);
   }
 
-  /** Every name under which there may be something to read: names as sent, as changed, as respelled, and those of HTTP/2. */
-  names(): Set<string> {
+  /** Every name under which there may be something to read: names as sent, as changed, and those of HTTP/2. */
+  names(): Iterable<string> {
+    return this.#folded === undefined ? this.#plainNames() : this.#respelledNames(this.#folded.keys());
+  }
+
+  *#plainNames(): Generator<string> {
+    yield* pseudoNames;
+    yield* this.#map?.keys() ?? [];
+    for (const name of this.changes?.keys() ?? []) if (this.#map?.has(name) !== true) yield name;
+  }
+
+  #respelledNames(sent: Iterable<string>): Set<string> {
     const names = new Set([...pseudoNames, ...(this.changes?.keys() ?? [])]);
-    for (const name of this.#map?.keys() ?? []) {
-      const lower = name.toLowerCase();
-      names.add(lower);
-      names.add(lower.replaceAll('-', '_'));
-      names.add(lower.replaceAll('_', '-'));
-    }
+    for (const name of sent) names.add(name).add(name.replaceAll('_', '-'));
     return names;
   }
 

@@ -135,6 +135,8 @@ const conditionValues: readonly (readonly [string, fc.Arbitrary<string>])[] = [
   ['request.headers[X-Role]', pattern(words.values)],
   ['request.headers[x_role]', pattern(words.values)],
   ['request.headers[x-forwarded-for]', pattern(words.values)],
+  ['request.headers[a_b-c]', pattern(words.values)],
+  ...['b', 'c', 'd', 'e', 'f', 'g', 'h'].map((name) => [`request.headers[x-${name}]`, pattern(words.values)] as const),
   ['request.headers[:path]', path],
   ['request.headers[:authority]', host],
   ['request.headers[host]', host],
@@ -234,13 +236,43 @@ const peers: fc.Arbitrary<PeerAuthentication> = fc
     }),
   );
 
-/** Enough rules that the index is refined: many share a key, few share two. */
+/** A rule that matches all but a few. */
+const exclusion: fc.Arbitrary<RuleText> = fc
+  .tuple(
+    fc.constantFrom('notPrincipals', 'notNamespaces', 'notIpBlocks', 'notTrustDomains'),
+    fc.constantFrom('notPaths', 'notMethods', 'notHosts', 'notPorts'),
+  )
+  .chain(([ofSource, ofOperation]) => {
+    const values = (name: string): fc.Arbitrary<string[]> => {
+      const known = (name.charAt(3).toLowerCase() + name.slice(4)) as FieldName;
+      return list(fields[known], 4);
+    };
+    return fc.record({
+      from: fc.oneof(
+        fc.constant<Record<string, string[]>[]>([]),
+        values(ofSource).map((all) => [{ [ofSource]: all }]),
+      ),
+      to: fc.oneof(
+        fc.constant<Record<string, string[]>[]>([]),
+        values(ofOperation).map((all) => [{ [ofOperation]: all }]),
+      ),
+    });
+  })
+  .filter(({ from, to }) => from.length + to.length > 0);
+
+/** Enough rules that the index is refined: many share a key, few share two, and many only exclude. */
 export const manyRules: fc.Arbitrary<AuthorizationPolicy[]> = fc
-  .tuple(fc.array(rule, { minLength: 10, maxLength: 60 }), fc.array(rule, { minLength: 10, maxLength: 60 }))
-  .map(([denials, allowances]) => [
-    policy('d', 'DENY', denials),
-    policy('a', 'ALLOW', allowances),
+  .tuple(
+    fc.array(rule, { minLength: 10, maxLength: 60 }),
+    fc.array(rule, { minLength: 10, maxLength: 60 }),
+    fc.oneof(fc.constant([]), fc.array(exclusion, { minLength: 34, maxLength: 70 })),
+    fc.constantFrom<AuthorizationPolicy['action']>('DENY', 'ALLOW', 'AUDIT'),
+  )
+  .map(([denials, allowances, exclusions, action]) => [
+    policy('d', 'DENY', exclusions.length > 0 ? denials.slice(0, 3) : denials),
+    policy('a', 'ALLOW', exclusions.length > 0 ? allowances.slice(0, 3) : allowances),
     policy('w', 'AUDIT', denials),
+    ...(exclusions.length > 0 ? [policy('x', action, exclusions)] : []),
   ]);
 
 /** Names are given once, as the documents' reader would insist. */
