@@ -33,6 +33,7 @@ const byType: { readonly [T in ValueType]?: readonly string[] } = {
     'rbac.permissive.response_code rbac.permissive.effective_policy_id',
     'garrison.source.certificate.fault garrison.destination.services',
     'garrison.decision.id garrison.decision.effect garrison.decision.policy garrison.decision.reason',
+    'garrison.decision.audit',
   ],
   int64: [
     'source.port destination.port',

@@ -102,7 +102,10 @@ function writeReferences(writer: BackwardWriter, { words, attributeMatches }: Re
 /** garrison.v1.Decision to its bytes, for the details of a status. */
 export function writeDecision(decision: Decision): Buffer {
   const writer = shared.reset();
-  const { id, effect, policy, rule, revision, reason, httpStatus } = decision;
+  const { id, effect, policy, rule, revision, reason, httpStatus, audit, shadowAllow, shadowDeny } = decision;
+  if (shadowDeny !== '') writer.string(0x52, shadowDeny);
+  if (shadowAllow !== '') writer.string(0x4a, shadowAllow);
+  for (let i = audit.length - 1; i >= 0; i--) writer.string(0x42, audit[i] ?? '');
   if (httpStatus !== 0) {
     writer.varint(httpStatus);
     writer.varint(0x38);

@@ -68,9 +68,11 @@ function judge(
 ): Answer {
   const verdict = decide(program, bag, gathered?.evidence);
   const said = gathered === undefined ? undefined : outcomeOf(verdict, gathered.heard);
-  const { effect, policy, rule, revision, error } = verdict;
+  const { effect, policy, rule, revision, error, audit, shadow } = verdict;
   const { reason = verdict.reason, status = verdict.status } = said ?? {};
-  const decision = { id, effect, policy, rule, revision: BigInt(revision), reason, httpStatus: status };
+  const { allow: shadowAllow = '', deny: shadowDeny = '' } = shadow ?? {};
+  const marks = { audit, shadowAllow, shadowDeny };
+  const decision = { id, effect, policy, rule, revision: BigInt(revision), reason, httpStatus: status, ...marks };
   const references = withBinding(joinReferences(verdict.referenced, gathered?.references ?? []), bag);
   const directive = said === undefined ? directiveOf(verdict) : said.directive;
   const validity = !verdict.lasting || gathered?.lasting === false ? once : decided;

@@ -1,3 +1,5 @@
+import { addDecision } from '#services/sidecar/report/outcome.ts';
+import type { Attributes } from '#services/sidecar/attributes.ts';
 import { describe, expect, test } from '@jest/globals';
 import { MapBag } from '#proto/attributes/index.ts';
 import type { AttributeBag } from '#proto/attributes/index.ts';
@@ -43,6 +45,21 @@ export function describeDecider(name: string, make: (failOpen: boolean) => Promi
       });
       await made.decider.decide(bag, signal);
       for (const [attribute, value] of bag.entries()) expect(asked?.get(attribute)).toEqual(value);
+    });
+
+    test('marks of AUDIT and dry-run policies, and what a report says of them', async () => {
+      await using made = await make(false);
+      made.rule(() => ({ audit: ['shop/watch', 'shop/watch-too'], shadowDeny: 'shop/next', shadowAllow: 'none' }));
+      const decision = await made.decider.decide(bag, signal);
+      const attributes: Attributes = new Map();
+      addDecision(attributes, decision);
+      expect(attributes.get('garrison.decision.audit')).toBe('shop/watch,shop/watch-too');
+      expect(attributes.get('garrison.decision.shadow')).toEqual(
+        new Map([
+          ['deny', 'shop/next'],
+          ['allow', 'none'],
+        ]),
+      );
     });
 
     test.each([

@@ -22,11 +22,16 @@ export interface Ruling {
   readonly code?: number;
   readonly policy?: string;
   readonly directive?: RouteDirective;
+  readonly audit?: readonly string[];
+  readonly shadowAllow?: string;
+  readonly shadowDeny?: string;
 }
 
 export function checkResponse(ruling: Ruling, id = 'decision-1'): CheckResponse {
   const { effect = 'allow', httpStatus = effect === 'allow' ? 200 : 403, policy = 'none', directive } = ruling;
-  const detail = Decision.encode({ id, effect, policy, rule: 0, revision: 1n, reason: 'because', httpStatus }).finish();
+  const { audit = [], shadowAllow = '', shadowDeny = '' } = ruling;
+  const said = { id, effect, policy, rule: 0, revision: 1n, reason: 'because', httpStatus };
+  const detail = Decision.encode({ ...said, audit, shadowAllow, shadowDeny }).finish();
   return {
     precondition: {
       status: {

@@ -82,6 +82,9 @@ describe('our writers say what the generated ones say', () => {
       revision: fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }),
       reason: text,
       httpStatus: fc.nat(0xffffffff),
+      audit: fc.array(text, { maxLength: 3 }),
+      shadowAllow: text,
+      shadowDeny: text,
     });
     fc.assert(
       fc.property(decision, (message) => {

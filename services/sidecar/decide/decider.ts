@@ -19,6 +19,10 @@ export interface Decision {
   readonly rule: number | undefined;
   readonly revision: bigint;
   readonly reason: string;
+  /** AUDIT policies that matched. */
+  readonly audit: readonly string[];
+  /** What dry-run policies would have decided, by effect. */
+  readonly shadow: ReadonlyMap<'allow' | 'deny', string>;
   /** It passes only because nobody could be asked and `failOpen` is set. */
   readonly failOpen: boolean;
   readonly requestChanges: readonly HeaderChange[];
@@ -32,7 +36,14 @@ export interface Decider {
   decide(bag: AttributeBag, signal: AbortSignal): Promise<Decision>;
 }
 
-const plain = { failOpen: false, requestChanges: [], responseChanges: [], direct: undefined } as const;
+const plain = {
+  audit: [],
+  shadow: new Map(),
+  failOpen: false,
+  requestChanges: [],
+  responseChanges: [],
+  direct: undefined,
+} as const;
 
 /** A refusal of the sidecar itself, under no policy. */
 export function ownRefusal(id: string, status: number, code: number, reason: string): Decision {

@@ -48,11 +48,20 @@ export function readAnswer(response: CheckResponse): Decision {
     rule: detail.rule,
     revision: detail.revision,
     reason: detail.reason,
+    audit: detail.audit,
+    shadow: shadowOf(detail),
     failOpen: false,
     requestChanges: changesOf(directive?.requestHeaderOperations ?? []),
     responseChanges: changesOf(directive?.responseHeaderOperations ?? []),
     direct: direct === 0 ? undefined : { status: direct, body: directive?.directResponseBody ?? '' },
   };
+}
+
+function shadowOf({ shadowAllow, shadowDeny }: DecisionDetail): Decision['shadow'] {
+  const shadow = new Map<'allow' | 'deny', string>();
+  if (shadowAllow !== '') shadow.set('allow', shadowAllow);
+  if (shadowDeny !== '') shadow.set('deny', shadowDeny);
+  return shadow;
 }
 
 /** A refusal is never answered with a success, whatever number stands in it. */

@@ -31,6 +31,8 @@ export function addDecision(attributes: Attributes, decision: Decision): void {
   if (decision.rule !== undefined) attributes.set('garrison.decision.rule', BigInt(decision.rule));
   attributes.set('garrison.decision.revision', decision.revision);
   attributes.set('garrison.decision.reason', decision.reason);
+  if (decision.audit.length > 0) attributes.set('garrison.decision.audit', decision.audit.join(','));
+  if (decision.shadow.size > 0) attributes.set('garrison.decision.shadow', decision.shadow);
   if (decision.failOpen) attributes.set('garrison.decision.fail_open', true);
 }
 

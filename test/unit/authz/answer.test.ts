@@ -14,6 +14,9 @@ const decision: Decision = {
   revision: 7n,
   reason: 'the admin area is closed',
   httpStatus: 403,
+  audit: [],
+  shadowAllow: '',
+  shadowDeny: '',
 };
 const references = [{ name: 'request.headers', key: 'x-role', condition: 'absence' as const }];
 

@@ -25,10 +25,26 @@ export interface Decision {
   readonly reason: string;
   /** What the client should be answered when denied: 400, 401, 403, 429. */
   readonly httpStatus: number;
+  /** AUDIT policies that matched: they decide nothing and mark the record. */
+  readonly audit: readonly string[];
+  /** What dry-run policies would have decided: the policy, `none` for ALLOW policies of which none matched, or empty. */
+  readonly shadowAllow: string;
+  readonly shadowDeny: string;
 }
 
 function createBaseDecision(): Decision {
-  return { id: "", effect: "", policy: "", rule: undefined, revision: 0n, reason: "", httpStatus: 0 };
+  return {
+    id: "",
+    effect: "",
+    policy: "",
+    rule: undefined,
+    revision: 0n,
+    reason: "",
+    httpStatus: 0,
+    audit: [],
+    shadowAllow: "",
+    shadowDeny: "",
+  };
 }
 
 export const Decision: MessageFns<Decision> = {
@@ -56,6 +72,15 @@ export const Decision: MessageFns<Decision> = {
     }
     if (message.httpStatus !== 0) {
       writer.uint32(56).uint32(message.httpStatus);
+    }
+    for (const v of message.audit) {
+      writer.uint32(66).string(v!);
+    }
+    if (message.shadowAllow !== "") {
+      writer.uint32(74).string(message.shadowAllow);
+    }
+    if (message.shadowDeny !== "") {
+      writer.uint32(82).string(message.shadowDeny);
     }
     return writer;
   },
@@ -129,6 +154,30 @@ export const Decision: MessageFns<Decision> = {
             message.httpStatus = reader.uint32();
             continue;
           }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.audit.push(reader.string());
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.shadowAllow = reader.string();
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.shadowDeny = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -153,6 +202,9 @@ export const Decision: MessageFns<Decision> = {
     message.revision = (object.revision !== undefined && object.revision !== null) ? BigInt(object.revision) : 0n;
     message.reason = object.reason ?? "";
     message.httpStatus = object.httpStatus ?? 0;
+    message.audit = object.audit?.map((e) => e) || [];
+    message.shadowAllow = object.shadowAllow ?? "";
+    message.shadowDeny = object.shadowDeny ?? "";
     return message;
   },
 };
