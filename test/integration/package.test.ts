@@ -1,0 +1,112 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { runInNewContext } from 'node:vm';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { build } from 'esbuild';
+
+// The package as it is published: built, packed, unpacked where there is no checkout, with the dependencies of this one.
+const root = path.resolve(import.meta.dirname, '../..');
+let home = '';
+
+const copied = ['bin', 'ca', 'cli', 'policies', 'proto', 'schema', 'scripts', 'services', 'docs'];
+const alone = ['package.json', 'tsconfig.json', 'README.md', 'CHANGELOG.md', 'SECURITY.md'];
+
+beforeAll(() => {
+  home = mkdtempSync(path.join(tmpdir(), 'garrison-package-'));
+  const source = path.join(home, 'source');
+  mkdirSync(source);
+  // A copy is built, so that no other suite meets a dist/ that comes and goes.
+  execFileSync('cp', ['-r', ...[...copied, ...alone].map((name) => path.join(root, name)), source]);
+  symlinkSync(path.join(root, 'node_modules'), path.join(source, 'node_modules'));
+  execFileSync(process.execPath, ['scripts/build.js'], { cwd: source, stdio: 'pipe' });
+  const packed = execFileSync('npm', ['pack', '--json', '--ignore-scripts', '--offline', '--pack-destination', home], {
+    cwd: source,
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
+  const [{ filename }] = JSON.parse(packed) as [{ filename: string }];
+  execFileSync('tar', ['-xzf', filename], { cwd: home });
+  mkdirSync(path.join(home, 'app/node_modules'), { recursive: true });
+  renameSync(path.join(home, 'package'), path.join(home, 'app/node_modules/garrison'));
+  const { dependencies } = manifest();
+  for (const name of Object.keys(dependencies)) {
+    const link = path.join(home, 'app/node_modules', name);
+    mkdirSync(path.dirname(link), { recursive: true });
+    symlinkSync(path.join(root, 'node_modules', name), link);
+  }
+  rmSync(source, { recursive: true });
+}, 180_000);
+
+afterAll(() => {
+  rmSync(home, { recursive: true, force: true });
+});
+
+function manifest(): { dependencies: Record<string, string> } {
+  return JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8')) as { dependencies: Record<string, string> };
+}
+
+function node(...args: string[]): { code: number | null; out: string; err: string } {
+  const env = { ...process.env, NODE_OPTIONS: '' };
+  const ran = spawnSync(process.execPath, args, { cwd: path.join(home, 'app'), encoding: 'utf8', env });
+  return { code: ran.status, out: ran.stdout, err: ran.stderr };
+}
+
+const garrison = (...args: string[]) => node('node_modules/garrison/bin/garrison.js', ...args);
+
+const said = `GET: allow, policy shop/readers: allowed by rule 0 of shop/readers
+DELETE: deny, policy none: no ALLOW policy matched
+`;
+
+describe('the package', () => {
+  test('decides in a plain program', () => {
+    const example = readFileSync(path.join(root, 'examples/policies-as-a-library/example.ts'), 'utf8');
+    writeFileSync(path.join(home, 'app/example.mjs'), example);
+    expect(node('example.mjs')).toEqual({ code: 0, out: said, err: '' });
+  });
+
+  test('decides in a page, where there is nothing of Node', async () => {
+    const { outputFiles } = await build({
+      entryPoints: [path.join(home, 'app/example.mjs')],
+      bundle: true,
+      write: false,
+      platform: 'browser',
+      format: 'iife',
+      target: 'es2022',
+      logLevel: 'silent',
+    });
+    const lines: string[] = [];
+    const page = { console: { log: (line: string) => lines.push(line) }, TextEncoder, TextDecoder, URL, atob, btoa };
+    runInNewContext(outputFiles[0]?.text ?? '', page);
+    expect(`${lines.join('\n')}\n`).toBe(said);
+  });
+
+  test('has the command', () => {
+    expect(garrison('--help')).toMatchObject({ code: 0, out: expect.stringContaining('policy validate') as string });
+    expect(garrison('--version').out).toMatch(/^\d+\.\d+\.\d+\n$/);
+  });
+
+  test('runs the library’s cases, those in Cedar too', () => {
+    const ran = garrison('policy', 'test', 'node_modules/garrison/policies/library/cases');
+    expect(ran).toMatchObject({ code: 0 });
+    expect(ran.err + ran.out).toMatch(/(\d+) of \1 cases as expected/);
+  });
+});
+
+test('the README shows the example as it is run', () => {
+  const readme = readFileSync(path.join(root, 'README.md'), 'utf8');
+  const example = readFileSync(path.join(root, 'examples/policies-as-a-library/example.ts'), 'utf8');
+  const [first = ''] = example.split('\n');
+  const shown = example.slice(example.indexOf('const loaded')).trimEnd();
+  expect(readme).toContain(['```ts', first, '', shown, '```'].join('\n'));
+});
+
+test('the page about Cedar shows the suite as it is run', () => {
+  const page = readFileSync(path.join(root, 'docs/cedar.md'), 'utf8');
+  const suite = readFileSync(path.join(root, 'examples/cedar/teams.yaml'), 'utf8');
+  expect(page).toContain(`\`\`\`yaml\n${suite}\`\`\``);
+  const bin = path.join(root, 'bin/garrison.js');
+  const ran = spawnSync(process.execPath, [bin, 'policy', 'test', 'examples/cedar'], { cwd: root, encoding: 'utf8' });
+  expect(ran).toMatchObject({ status: 0, stderr: expect.stringContaining('3 of 3 cases as expected') as string });
+});
