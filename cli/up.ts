@@ -20,6 +20,7 @@ export const verb = declareVerb({
     const world = openServiceWorld(flags.config, invocation);
     const { config, secrets, state, clock, logger } = world;
     const enough = new AbortController();
+    let refused = false;
     const until = AbortSignal.any([signal, enough.signal]);
     const drained = await serveUntil(until, async () => {
       await using starting = new AsyncDisposableStack();
@@ -30,6 +31,9 @@ export const verb = declareVerb({
       const telemetry = starting.use(await startTelemetry(config, address, named('telemetry')));
       const addresses = { ...ca.addresses, ...authz.addresses, ...telemetry.addresses };
       const all = starting.move();
+      // The documents of the start are in force or refused by now; refused, this configuration does not work.
+      refused = flags.once && authz.revisions.refusal !== undefined;
+      if (refused) enough.abort();
       const serving = await published(state, { addresses, [Symbol.asyncDispose]: () => all.disposeAsync() });
       const ready = Promise.all([ca, authz, telemetry].map(({ admin }) => admin.readiness.ready()));
       await Promise.race([ready, aborted(until)]);
@@ -38,6 +42,8 @@ export const verb = declareVerb({
       return serving;
     });
     if (!drained) output.note('garrison: some requests were still under way at the end and were cut');
-    return 0;
+    if (refused)
+      output.note('garrison: the documents are refused, see above; `garrison policy validate` tells every fault');
+    return refused ? 1 : 0;
   },
 });

@@ -188,4 +188,23 @@ describe('what can be wrong at the start ends with exit 2 and a sentence that sa
     const { code, stdout } = await up.end();
     expect({ code, stdout }).toEqual({ code: 0, stdout: '' });
   });
+
+  test('--once with such policies says no instead of waiting for better ones', async () => {
+    const folder = folderWith({ 'garrison.yaml': `policies: [ ./p.yaml ]\n${anyPorts}`, 'p.yaml': 'kind: Nothing\n' });
+    const { code, stdout, stderr } = await run(['up', '--once'], folder);
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+    expect(stderr).toContain('p.yaml:1:');
+  });
+
+  test('a state folder that another mesh uses, whatever its ports and sockets', async () => {
+    const folder = folderWith({
+      'garrison.yaml': anyPorts,
+      'other.yaml': anyPorts.replace('ca: {', 'ca: { workloadApi: ./w.sock,'),
+    });
+    await using up = new Command(['up'], { cwd: folder });
+    expect(await up.line()).toBe('ready');
+    const { code, stderr } = await run(['up', '--once', '--config', 'other.yaml'], folder);
+    expect(code).toBe(2);
+    expect(stderr).toContain(`garrison: state: another process uses the folder \`${folder}/.garrison/ca\``);
+  });
 });
