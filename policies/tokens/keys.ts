@@ -56,13 +56,14 @@ export function keyFault(key: JWK): string | undefined {
   return undefined;
 }
 
-/** Length of a base64url number, from its first significant bit. */
+/** Length of a number in base64url, in bits. */
 function rsaBits(modulus: string): number {
-  const digits = modulus.replace(/^A+/, '').replace(/=+$/, '');
-  const first = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'.indexOf(digits.charAt(0));
-  // Octets are what base64url counts in; digits in front of the last whole octet carry 6 bits each.
-  const spare = (modulus.replace(/=+$/, '').length * 6) % 8;
-  return first <= 0 ? 0 : digits.length * 6 - Math.clz32(first) + 26 - spare;
+  try {
+    const octets = atob(modulus.replaceAll('-', '+').replaceAll('_', '/')).replace(/^\0+/, '');
+    return octets === '' ? 0 : octets.length * 8 - (Math.clz32(octets.charCodeAt(0)) - 24);
+  } catch {
+    return 0;
+  }
 }
 
 /** Keys that may have signed a token with this header. */

@@ -22,6 +22,9 @@ export interface TokenPorts {
   readonly skewMs?: number;
 }
 
+/** Every token costs signatures to verify: nobody needs this many. */
+const maxTokens = 16;
+
 /** What each rule says of one token. */
 interface Examined {
   readonly found: FoundToken;
@@ -37,6 +40,7 @@ interface Examined {
 export async function verifyTokens(request: TokenRequest, ports: TokenPorts): Promise<TokenOutcome> {
   const { rules, found } = request;
   if (found.length === 0) return missingToken(rules) ?? { kind: 'none', upstream: withoutWritten(rules) };
+  if (found.length > maxTokens) return refusal(rules, 0, 401, 'the request carries too many tokens');
   const examined = await Promise.all(found.map((one) => examine(one, rules, ports)));
   const standing = rules.rules.map(({ rule }, index) => {
     const here = examined.filter((one) => one.found.ruleIndexes.includes(index));
