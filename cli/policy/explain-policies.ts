@@ -1,6 +1,7 @@
 import { GarrisonError } from '#proto/errors/index.ts';
 import { RevisionsClient } from '#proto/gen/garrison/v1/revisions.ts';
 import type { Revision } from '#proto/gen/garrison/v1/revisions.ts';
+import { cedarFor } from '#policies/cedar/index.ts';
 import { compile, loadPolicies } from '#policies/index.ts';
 import type { Mesh, Program, SourceText } from '#policies/index.ts';
 import { profiles } from '#policies/documents/index.ts';
@@ -40,8 +41,8 @@ export async function programOfChoice(
   return programOf(readSources(config.policies, cwd), meshOf(config), 1);
 }
 
-export function programOf(files: readonly SourceText[], mesh: Partial<Mesh>, revision: number): Program {
-  const loaded = loadPolicies(files, mesh);
+export async function programOf(files: readonly SourceText[], mesh: Partial<Mesh>, revision: number): Promise<Program> {
+  const loaded = loadPolicies(files, mesh, { cedar: await cedarFor(files) });
   if (loaded.ok) return compile(loaded.set, revision);
   const errors = loaded.faults.filter(({ severity }) => severity === 'error');
   throw new GarrisonError('INVALID_ARGUMENT', `the documents are not valid: ${errors.map(describeFault).join('; ')}`, {

@@ -137,7 +137,7 @@ async function questionOfCase(text: string, given: Given): Promise<Question> {
     });
   }
   const paths = pathsOf(given);
-  const program = paths.length === 0 ? suite.program : programOf(readSources(paths, given.cwd), suite.mesh, 1);
+  const program = paths.length === 0 ? suite.program : await programOf(readSources(paths, given.cwd), suite.mesh, 1);
   const { bag, evidence } = await decideCase({ ...suite, program }, chosen, given.clock.now().getTime());
   return { program, bag, evidence, notes: [], more: {} };
 }

@@ -83,7 +83,7 @@ describe('the package', () => {
   });
 
   test('has the command', () => {
-    expect(garrison('--help')).toMatchObject({ code: 0, out: expect.stringContaining('policy validate') as string });
+    expect(garrison('--help')).toMatchObject({ code: 0, out: expect.stringContaining('policy validate') });
     expect(garrison('--version').out).toMatch(/^\d+\.\d+\.\d+\n$/);
   });
 
@@ -108,5 +108,5 @@ test('the page about Cedar shows the suite as it is run', () => {
   expect(page).toContain(`\`\`\`yaml\n${suite}\`\`\``);
   const bin = path.join(root, 'bin/garrison.js');
   const ran = spawnSync(process.execPath, [bin, 'policy', 'test', 'examples/cedar'], { cwd: root, encoding: 'utf8' });
-  expect(ran).toMatchObject({ status: 0, stderr: expect.stringContaining('3 of 3 cases as expected') as string });
+  expect(ran).toMatchObject({ status: 0, stderr: expect.stringContaining('3 of 3 cases as expected') });
 });
