@@ -20,7 +20,7 @@ export const verb = declareVerb({
     const world = openServiceWorld(flags.config, invocation);
     const { config, secrets, state, clock, logger } = world;
     const enough = new AbortController();
-    let refused = false;
+    const documents = { refused: false };
     const until = AbortSignal.any([signal, enough.signal]);
     const drained = await serveUntil(until, async () => {
       await using starting = new AsyncDisposableStack();
@@ -32,8 +32,8 @@ export const verb = declareVerb({
       const addresses = { ...ca.addresses, ...authz.addresses, ...telemetry.addresses };
       const all = starting.move();
       // The documents of the start are in force or refused by now; refused, this configuration does not work.
-      refused = flags.once && authz.revisions.refusal !== undefined;
-      if (refused) enough.abort();
+      documents.refused = flags.once && authz.revisions.refusal !== undefined;
+      if (documents.refused) enough.abort();
       const serving = await published(state, { addresses, [Symbol.asyncDispose]: () => all.disposeAsync() });
       const ready = Promise.all([ca, authz, telemetry].map(({ admin }) => admin.readiness.ready()));
       await Promise.race([ready, aborted(until)]);
@@ -42,8 +42,8 @@ export const verb = declareVerb({
       return serving;
     });
     if (!drained) output.note('garrison: some requests were still under way at the end and were cut');
-    if (refused)
+    if (documents.refused)
       output.note('garrison: the documents are refused, see above; `garrison policy validate` tells every fault');
-    return refused ? 1 : 0;
+    return documents.refused ? 1 : 0;
   },
 });
