@@ -22,5 +22,6 @@ export function introduce(narrator: Narrator, stage: Stage, mesh: MeshReady, pro
   say(`  Metrics    http://${mesh.telemetryAdmin}/metrics`);
   say(`  Revision   http://${mesh.authzAdmin}/revision`);
   say(`  Check      ${mesh.authzLocal} (plaintext, for tools of this host: garrison check, grpcurl)`);
+  say(`  Commands   export GARRISON_CONFIG=${stage.folder.config} (then \`npx garrison audit query\`, \`status\` …)`);
   say(`  Policies   ${stage.folder.policies} (edit them: they are watched)`);
 }

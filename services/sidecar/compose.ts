@@ -59,7 +59,7 @@ export async function composeSidecar(settings: SidecarSettings, surroundings: Si
   const decider = withFailPolicy(remoteDecider(mesh.check, newId), {
     failOpen: settings.failOpen,
     newId,
-    onUndecided: (reason, passed) => counts.undecided(reason, passed),
+    onUndecided: (reason, passed, decision) => counts.undecided(reason, passed, decision),
   });
   const revision = new FollowedRevision({
     watch: mesh.watch,

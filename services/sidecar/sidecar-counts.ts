@@ -47,9 +47,9 @@ export class SidecarCounts {
     this.#logger.warn('request of the application not readable', { reason });
   }
 
-  undecided(reason: string, passed: boolean): void {
+  undecided(reason: string, passed: boolean, decision: string): void {
     this.#undecided.increment({ effect: passed ? 'allow' : 'deny' });
-    this.#logger.error(passed ? 'request passed undecided' : 'request refused undecided', { reason });
+    this.#logger.error(passed ? 'request passed undecided' : 'request refused undecided', { decision, reason });
   }
 
   /** Something of ours broke; the request it befell ended without an answer. */

@@ -10,7 +10,7 @@ export interface FailPolicyOptions {
   /** The setting `failOpen`: the one thing that lets a request pass undecided. */
   readonly failOpen: boolean;
   readonly newId: () => string;
-  readonly onUndecided: (reason: string, passed: boolean) => void;
+  readonly onUndecided: (reason: string, passed: boolean, decision: string) => void;
 }
 
 /**
@@ -28,11 +28,10 @@ export function withFailPolicy(inner: FallibleDecider, options: FailPolicyOption
         const unreachable = isUnreachable(error);
         const passes = unreachable && options.failOpen;
         const reason = `the authorization service ${unreachable ? 'cannot be reached' : 'gave no decision'}: ${messageOf(error)}`;
-        options.onUndecided(reason, passes);
+        const id = options.newId();
+        options.onUndecided(reason, passes, id);
         const code = statusOf(error);
-        return passes
-          ? undecidedPass(options.newId(), reason)
-          : ownRefusal(options.newId(), toHttpStatus(code), code, reason);
+        return passes ? undecidedPass(id, reason) : ownRefusal(id, toHttpStatus(code), code, reason);
       }
     },
   };
