@@ -18,7 +18,7 @@ export function printCedar(set: PolicySet): CedarText {
   const printed = set.authorization.map((policy) => ({ policy, ...printPolicy(policy, set.mesh) }));
   const allows = set.authorization.filter((policy) => policy.action === 'ALLOW' && !policy.dryRun);
   // Istio lets pass what no ALLOW policy is in force for; Cedar refuses what nothing permits.
-  const scopes = allows.map((policy) => `(${scopeOf(policy, set.mesh)})`);
+  const scopes = [...new Set(allows.map((policy) => `(${scopeOf(policy, set.mesh)})`))];
   const unless = scopes.length === 0 ? '' : `\nunless { ${anyOf(scopes)} }`;
   const fallback = `@policy("none")\npermit (principal, action, resource)${unless};`;
   return {

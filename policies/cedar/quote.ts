@@ -31,9 +31,15 @@ export function compareGlob(operand: string, glob: string): string {
   return glob.includes('*') ? `${operand} like "${escape(glob)}"` : `${operand} == ${quote(glob)}`;
 }
 
+/** Alternatives. A long list is nested by halves: Cedar's evaluator goes as deep as the expression is. */
 export function anyOf(terms: readonly string[]): string {
-  return terms.length === 1 ? (terms[0] ?? '') : `(${terms.join(' || ')})`;
+  if (terms.length === 1) return terms[0] ?? '';
+  if (terms.length <= longestFlat) return `(${terms.join(' || ')})`;
+  const middle = terms.length >>> 1;
+  return `(${anyOf(terms.slice(0, middle))} || ${anyOf(terms.slice(middle))})`;
 }
+
+const longestFlat = 16;
 
 export function allOf(terms: readonly string[]): string {
   const said = terms.filter((term) => term !== 'true');
