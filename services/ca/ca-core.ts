@@ -1,6 +1,6 @@
 import type { AdminServer } from '#runtime/admin-server.ts';
 import type { Clock } from '#runtime/clock.ts';
-import { openDatabase } from '#runtime/database.ts';
+import { makeStore, openDatabase } from '#runtime/database.ts';
 import { lockFile } from '#runtime/lock-file.ts';
 import { GarrisonError } from '#proto/errors/index.ts';
 import type { RenewingIdentity } from '#runtime/identity/renewing-identity.ts';
@@ -55,7 +55,10 @@ export async function openCaCore(
   await using opening = new AsyncDisposableStack();
   // Two authorities with one ledger would each take what the other is about to sign for abandoned.
   opening.use(lockFile(state.join('ca', 'lock')));
-  const ledger = opening.use(new SqliteLedger(openDatabase(state.join('ca', 'ledger.db'), { durable: true })));
+  const file = state.join('ca', 'ledger.db');
+  const ledger = opening.use(
+    makeStore(openDatabase(file, { durable: true }), file, (database) => new SqliteLedger(database)),
+  );
   const unfinished = await ledger.abandon(instance);
   if (unfinished > 0) logger.warn('the ledger holds intents of unknown outcome', { certificates: unfinished });
   const press = { ledger, clock };

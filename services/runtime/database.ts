@@ -55,6 +55,16 @@ function prepare(database: DatabaseSync, file: string, options: DatabaseOptions)
 /** Primary result codes of SQLite, the low byte of the extended ones. */
 const sqlite = { BUSY: 5, LOCKED: 6, READONLY: 8, CORRUPT: 11, FULL: 13, CANTOPEN: 14, NOTADB: 26 };
 
+/** The same sentences for what goes wrong with the first tables: a disk may be full only then. */
+export function makeStore<Store>(database: DatabaseSync, file: string, make: (database: DatabaseSync) => Store): Store {
+  try {
+    return make(database);
+  } catch (error) {
+    database.close();
+    throw (error as { errcode?: number }).errcode === undefined ? error : explain(error, file, 'state');
+  }
+}
+
 function explain(error: unknown, file: string, setting: string): unknown {
   if (error instanceof GarrisonError) return error;
   const { errcode, code, message } = error as { errcode?: number; code?: string; message: string };

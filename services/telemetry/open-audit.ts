@@ -1,5 +1,5 @@
 import type { Clock } from '#runtime/clock.ts';
-import { openDatabase } from '#runtime/database.ts';
+import { makeStore, openDatabase } from '#runtime/database.ts';
 import type { Logger } from '#runtime/logger.ts';
 import type { Readiness } from '#runtime/readiness.ts';
 import type { AuditStore } from './audit/audit-store.ts';
@@ -41,11 +41,9 @@ export function openAudit(file: string, retentionMs: number | undefined, world: 
 }
 
 function openStore(file: string): SqliteAuditStore {
-  const database = openDatabase(file, { durable: true });
-  try {
-    return new SqliteAuditStore({ database, place: file });
-  } catch (error) {
-    database.close();
-    throw error;
-  }
+  return makeStore(
+    openDatabase(file, { durable: true }),
+    file,
+    (database) => new SqliteAuditStore({ database, place: file }),
+  );
 }

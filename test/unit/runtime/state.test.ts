@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { publishAddresses, readAddresses, withdrawAddresses } from '#runtime/addresses-file.ts';
-import { openDatabase } from '#runtime/database.ts';
+import { makeStore, openDatabase } from '#runtime/database.ts';
 import { lockFile } from '#runtime/lock-file.ts';
 import { StateFolder } from '#runtime/state-folder.ts';
 
@@ -132,6 +132,16 @@ describe('databases', () => {
     mkdirSync(folder);
     expect(() => openDatabase(folder, { durable: true })).toThrow(refusal({ code: 'FAILED_PRECONDITION' }));
   });
+});
+
+test('a disk that is full when the tables are made is told as such', () => {
+  const file = path.join(fresh(), 'audit.db');
+  const database = openDatabase(file, { durable: true });
+  database.exec('PRAGMA max_page_count = 2');
+  const fill = (): void => database.exec('CREATE TABLE a (x); CREATE TABLE b (x); CREATE TABLE c (x)');
+  expect(() => makeStore(database, file, fill)).toThrow(
+    refusal({ code: 'RESOURCE_EXHAUSTED', remedy: 'free some space on its disk' }),
+  );
 });
 
 describe('the lock of a folder', () => {
