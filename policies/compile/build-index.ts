@@ -7,29 +7,48 @@ import { RuleIndex } from './rule-index.ts';
 const FEW = 8;
 /** How often an index may be refined by what else its rules ask. */
 const DEPTH = 4;
+/** Keys that refining may look at, for each rule: of rules with long lists that overlap it would else look at every pair. */
+const KEYS = 64;
 
 /**
  * Every rule is put under the keys of one of its parts: all its sources, all its operations, or one condition.
  * Of those the part is taken whose keys the fewest other rules have, so that the smallest list drives.
  */
-export function buildIndex(rules: readonly CompiledRule[], depth = DEPTH): RuleIndex {
-  const counts = new KeyCounts(rules);
-  const index = new RuleIndex();
-  const rest: CompiledRule[] = [];
-  for (const rule of rules) {
-    const best = bestKeys(rule, counts);
-    if (best === undefined) rest.push(rule);
-    else for (const key of best.keys) index.posting(key).add(rule);
+export function buildIndex(rules: readonly CompiledRule[]): RuleIndex {
+  return new IndexBuilder(rules.length * KEYS).build(rules, DEPTH, false);
+}
+
+class IndexBuilder {
+  #keysLeft: number;
+
+  constructor(keys: number) {
+    this.#keysLeft = keys;
   }
-  index.setRest(rest);
-  for (const posting of index.postings()) {
-    const list = posting.rules;
-    if (list === undefined || list.length <= FEW) continue;
-    // A key that every rule has tells a request apart, but not the rules.
-    const finer = depth > 1 && list.length < rules.length ? buildIndex(list, depth - 1) : new RestIndex(list);
-    posting.refine(finer);
+
+  /** `finer`: all the rules have a key in common already, so that a part which holds that key tells them apart no more. */
+  build(rules: readonly CompiledRule[], depth: number, finer: boolean): RuleIndex {
+    const counts = new KeyCounts(rules);
+    if (finer) this.#keysLeft -= counts.counted;
+    const index = new RuleIndex();
+    const rest: CompiledRule[] = [];
+    for (const rule of rules) {
+      const best = bestKeys(rule, counts);
+      if (best === undefined || (finer && best.cost >= rules.length)) {
+        rest.push(rule);
+        continue;
+      }
+      for (const key of best.keys) index.posting(key).add(rule);
+    }
+    index.setRest(rest);
+    for (const posting of index.postings()) {
+      const list = posting.rules;
+      if (list === undefined || list.length <= FEW) continue;
+      // A key that every rule has tells a request apart, but not the rules.
+      const helps = depth > 1 && list.length < rules.length && this.#keysLeft > 0;
+      posting.refine(helps ? this.build(list, depth - 1, true) : new RestIndex(list));
+    }
+    return index;
   }
-  return index;
 }
 
 /** Keys to put a rule under, and how many rules a request that has one of them must be compared with, at the worst. */
@@ -76,6 +95,8 @@ function cheaper(a: Choice | undefined, b: Choice | undefined): Choice | undefin
 class KeyCounts {
   readonly #counts = new Map<string, number>();
   readonly #all: number;
+  /** How many keys were looked at. */
+  counted = 0;
 
   constructor(rules: readonly CompiledRule[]) {
     this.#all = rules.length;
@@ -93,6 +114,7 @@ class KeyCounts {
     for (const test of tests) {
       for (const key of test.keys()) {
         const text = keyText(key);
+        this.counted += 1;
         this.#counts.set(text, (this.#counts.get(text) ?? 0) + 1);
       }
     }

@@ -3,7 +3,7 @@ import type { PolicySet } from '../documents/policy-set.ts';
 import { mergeTokenRules } from '../tokens/merge-rules.ts';
 import { CedarGroup } from './cedar-group.ts';
 import { peerModesFor } from './peer-modes.ts';
-import { policyName, RuleCompiler } from './rule-compiler.ts';
+import { RuleCompiler } from './rule-compiler.ts';
 import { Scope } from './scope.ts';
 import { isInForce, selects } from './select.ts';
 import type { Workload } from './select.ts';
@@ -28,6 +28,7 @@ export class Program {
   readonly #readings = new Map<Profile, Reading>();
   readonly #scopes = new Map<string, Scope>();
   readonly #byPolicies = new Map<string, WorkloadProgram>();
+  readonly #numbered = new Map<object, number>();
 
   constructor(set: PolicySet, revision: number) {
     this.set = set;
@@ -61,6 +62,15 @@ export class Program {
     return reading;
   }
 
+  /** A short name for each document, so that a list of thousands makes a short key. */
+  #numbers(documents: readonly object[]): string[] {
+    return documents.map((document) => {
+      const number = this.#numbered.get(document) ?? this.#numbered.size;
+      this.#numbered.set(document, number);
+      return number.toString(36);
+    });
+  }
+
   #makeScope(namespace: string): Scope {
     const root = this.set.mesh.rootNamespace;
     const near = <T extends { readonly metadata: { readonly namespace: string } }>(documents: readonly T[]): T[] =>
@@ -78,14 +88,12 @@ export class Program {
       const chosenTokens = tokens.filter((document) => isInForce(document, workload, root));
       const chosenCedar = cedar.filter(({ selector }) => selects(selector, workload.labels));
       const modes = peerModesFor(peers, workload, root);
-      const key = JSON.stringify([
+      const key = [
         profile,
-        chosen.map(policyName),
-        chosenTokens.map(policyName),
-        chosenCedar.map(policyName),
         modes.mode,
-        [...modes.ports],
-      ]);
+        ...modes.ports,
+        ...this.#numbers([...chosen, ...chosenTokens, ...chosenCedar]),
+      ].join();
       let program = this.#byPolicies.get(key);
       if (program === undefined) {
         program = new WorkloadProgram(

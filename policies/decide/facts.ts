@@ -54,8 +54,9 @@ export class Facts {
     this.http = speaksHttp(this.bag);
     const principal = readText(this.bag, 'source.principal');
     if (principal === undefined || principal === '') return;
-    this.principal = principal;
-    this.identity = this.settings.identities.read(principal);
+    // Some write the whole SPIFFE ID.
+    this.principal = principal.startsWith('spiffe://') ? principal.slice('spiffe://'.length) : principal;
+    this.identity = this.settings.identities.read(this.principal);
   }
 
   get headerMap(): StringMap | undefined {

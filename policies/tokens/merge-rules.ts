@@ -23,5 +23,6 @@ export function mergeTokenRules(documents: readonly RequestAuthentication[]): To
     ...(rule.outputPayloadToHeader === undefined ? [] : [rule.outputPayloadToHeader.toLowerCase()]),
     ...rule.outputClaimToHeaders.map(({ header }) => header.toLowerCase()),
   ]);
-  return { rules, written: [...new Set(written)] };
+  // Many servers fold `_` into `-`: a header of the other spelling would be believed as well.
+  return { rules, written: [...new Set(written.flatMap((name) => [name, name.replaceAll('-', '_')]))] };
 }
