@@ -24,13 +24,18 @@ export function normalizePath(level: PathLevel, path: string): string | undefine
   if (path.charCodeAt(0) !== 0x2f) return undefined;
   if (level === 'NONE') return path;
   const decoded = level === 'DECODE_AND_MERGE_SLASHES' ? decodeSlashes(path) : path;
-  const canonical = canonicalize(decoded);
+  const canonical = canonicalize(withoutDotParameters(decoded));
   return canonical === undefined || level === 'BASE' ? canonical : mergeSlashes(canonical);
 }
 
-/** Whether it matters for this path that `//` is merged after `..` is resolved and not before: then it has two readings. */
+/**
+ * Whether the path has two readings: it matters that `//` is merged after `..` is resolved and not before, or a dot segment
+ * with parameters (`/%2e%2e;/`) is left that the next server resolves.
+ */
 export function isAmbiguous(path: string): boolean {
-  const decoded = decodeSlashes(path).replaceAll('\\', '/');
+  const slashed = decodeSlashes(path);
+  if (path.includes(';') && dotWithParameters.test(canonicalize(withoutDotParameters(slashed)) ?? '')) return true;
+  const decoded = withoutDotParameters(slashed.replaceAll('\\', '/'));
   if (!decoded.includes('//')) return false;
   const after = canonicalize(decoded);
   const before = canonicalize(mergeSlashes(decoded));
@@ -42,6 +47,13 @@ export function isAmbiguous(path: string): boolean {
 
 function decodeSlashes(path: string): string {
   return path.replace(/%2f/gi, '/').replace(/%5c/gi, '\\');
+}
+
+const dotWithParameters = /\/\.\.?;/;
+
+/** Envoy takes the parameters off a segment of dots, as many applications do: `/a/..;x=1/b` is `/a/../b`. Escaped dots it leaves. */
+function withoutDotParameters(path: string): string {
+  return path.includes(';') ? path.replace(/(\/\.\.?);[^/]*/g, '$1') : path;
 }
 
 function mergeSlashes(path: string): string {

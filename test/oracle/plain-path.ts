@@ -11,7 +11,7 @@ export function normalized(level: Level, path: string): string {
   if (!path.startsWith('/')) return 'refused';
   if (level === 'NONE') return path;
   const decoded = level === 'DECODE_AND_MERGE_SLASHES' ? decodeSlashes(path) : path;
-  const base = canonical(decoded);
+  const base = canonical(plainDots(decoded));
   if (base === 'refused' || level === 'BASE') return base;
   return base.split(/\/+/).join('/');
 }
@@ -19,7 +19,9 @@ export function normalized(level: Level, path: string): string {
 /** Both orders of merging slashes and resolving dots must lead to one path. */
 export function hasTwoMeanings(path: string): boolean {
   if (!path.startsWith('/')) return false;
-  const decoded = decodeSlashes(path).split('\\').join('/');
+  const undecided = canonical(plainDots(decodeSlashes(path)));
+  if (undecided.split('/').some((segment) => /^\.{1,2};/.test(segment))) return true;
+  const decoded = plainDots(decodeSlashes(path).split('\\').join('/'));
   const late = canonical(decoded);
   const early = canonical(decoded.split(/\/+/).join('/'));
   return late.split(/\/+/).join('/') !== early.split(/\/+/).join('/');
@@ -27,6 +29,14 @@ export function hasTwoMeanings(path: string): boolean {
 
 function decodeSlashes(path: string): string {
   return path.replace(/%2[fF]/g, '/').replace(/%5[cC]/g, '\\');
+}
+
+/** Segments of one or two dots lose their parameters. */
+function plainDots(path: string): string {
+  return path
+    .split('/')
+    .map((segment, i) => (i === 0 ? segment : segment.replace(/^(\.{1,2});.*$/s, '$1')))
+    .join('/');
 }
 
 function canonical(path: string): string {
