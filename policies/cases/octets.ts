@@ -10,6 +10,20 @@ export function octets(text: string): string {
   return /^[\x00-\xff]*$/.test(unescaped) ? unescaped : unescaped.replace(/[^\x00-\xff]+/gu, encode);
 }
 
+/** Octets that are UTF-8 as the text that rules and people mean, which is how a sidecar reads them; any others as they are. */
+export function octetsAsText(text: string): string {
+  const raw = octets(text);
+  // eslint-disable-next-line no-control-regex -- ASCII as a whole, control characters included, needs no decoding
+  if (/^[\x00-\x7f]*$/.test(raw)) return raw;
+  try {
+    return utf8.decode(Uint8Array.from(raw, (octet) => octet.charCodeAt(0)));
+  } catch {
+    return raw;
+  }
+}
+
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
 function toOctet(digits: string): string {
   return String.fromCharCode(parseInt(digits, 16));
 }

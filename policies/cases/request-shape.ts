@@ -14,15 +14,18 @@ import {
 } from '#schema/index.ts';
 import type { Here, Parsed, Shape } from '#schema/index.ts';
 import { readAddress } from '../compile/address.ts';
-import { octets } from './octets.ts';
+import { octets, octetsAsText } from './octets.ts';
 
 /** Text that travels, in the spelling of `octets`. */
-export const octetText: Shape<string> = map(string(), octets);
+export const octetText: Shape<string> = map(string(), octetsAsText);
+
+/** A path is escaped octet by octet, so it stays a string of octets. */
+export const octetPath: Shape<string> = map(string(), octets);
 
 /** A header value; numbers and booleans need no quotes here, because every header value is text. */
 const headerText: Shape<string> = {
   read(node, reading) {
-    if (node.kind === 'scalar' && !isNull(node)) return octets(node.text);
+    if (node.kind === 'scalar' && !isNull(node)) return octetsAsText(node.text);
     return octetText.read(node, reading);
   },
   schema: { type: ['string', 'number', 'boolean'] },
@@ -71,7 +74,7 @@ const destination = object({
 const http = object({
   method: field(octetText, { describe: 'Method.', nullable: true }),
   host: field(octetText, { describe: 'Host or `:authority`, as sent.', nullable: true }),
-  path: field(octetText, { describe: 'Path as on the wire, query included.', default: '/', nullable: true }),
+  path: field(octetPath, { describe: 'Path as on the wire, query included.', default: '/', nullable: true }),
   scheme: field(octetText, { describe: 'Scheme.', nullable: true }),
   headers: field(list(header), { describe: 'Headers as `[name, value]`, in order.', default: [], nullable: true }),
 });

@@ -1,7 +1,7 @@
 import { boolean, check, field, integer, isNull, list, object, oneOf, record, string, tree } from '#schema/index.ts';
 import type { Node, Parsed, Shape } from '#schema/index.ts';
 import { pathNormalizations, profiles } from '../documents/mesh.ts';
-import { octetText, request } from './request-shape.ts';
+import { octetPath, octetText, request } from './request-shape.ts';
 
 /** The case file, key by key: docs/schema/CaseFile.json is printed from this. */
 
@@ -45,7 +45,7 @@ function orAbsent<T>(shape: Shape<T>): Shape<T | null> {
 }
 
 const upstream = object({
-  path: field(octetText, { describe: 'Path with query.', nullable: true }),
+  path: field(octetPath, { describe: 'Path with query.', nullable: true }),
   headers: field(record(orAbsent(octetText)), { describe: 'Headers; null: must be absent.', nullable: true }),
 });
 
@@ -127,7 +127,7 @@ const pathOrStatus: Shape<string | number> = {
 
 const normalization = object({
   level: field(oneOf(pathNormalizations), { describe: 'Level of normalisation.', required: true }),
-  path: field(octetText, { describe: 'Path as on the wire.', required: true }),
+  path: field(octetPath, { describe: 'Path as on the wire.', required: true }),
   expect: field(pathOrStatus, { describe: 'The path that rules see, or the status of a refusal.', required: true }),
 });
 

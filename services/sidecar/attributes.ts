@@ -88,7 +88,8 @@ export function addRequest(attributes: Attributes, head: RequestHead, now: Date)
   const { joined, repeated } = headerMaps(fields);
   attributes.set('context.protocol', isGrpc(head) ? 'grpc' : 'http');
   attributes.set('request.method', head.method);
-  attributes.set('request.path', textOf(head.target));
+  // Octets: normalisation escapes them one by one, as Envoy does.
+  attributes.set('request.path', head.target);
   attributes.set('request.scheme', 'http');
   attributes.set('request.headers', joined);
   if (repeated.size > 0) attributes.set('garrison.request.repeated_headers', repeated);

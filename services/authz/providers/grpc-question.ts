@@ -58,9 +58,9 @@ function httpOf(question: Question): HttpRequest {
   };
 }
 
-/** As Envoy sends it: the octets, with the text left empty. */
+/** As Envoy sends it: the octets, with the text left empty. Header values are text here, a path is octets already. */
 function headerValue(key: string, value: string): HeaderValue {
   // eslint-disable-next-line no-control-regex -- octets are what is asked for
-  const octets = /^[\x00-\xff]*$/.test(value);
+  const octets = key === ':path' && /^[\x00-\xff]*$/.test(value);
   return { key, value: '', rawValue: Buffer.from(value, octets ? 'latin1' : 'utf8') };
 }
