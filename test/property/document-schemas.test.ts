@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { Ajv2020 } from 'ajv/dist/2020.js';
+import { wasmCedar } from '#policies/cedar/wasm-engine.ts';
 import fc from 'fast-check';
 import { DocumentReader, defaultMesh } from '#policies/documents/index.ts';
 import { isSuite } from '#policies/cases/index.ts';
@@ -21,11 +22,13 @@ function schemaTakes(name: string, data: unknown): boolean {
   return validate(data) as boolean;
 }
 
+const cedar = wasmCedar();
+
 function parserTakes(document: unknown): boolean {
   const { documents, faults } = readYaml(JSON.stringify(document), 'a.json');
   const [node] = documents;
   if (node === undefined || faults.length > 0) return false;
-  const reader = new DocumentReader(defaultMesh);
+  const reader = new DocumentReader(defaultMesh, cedar);
   reader.read(node);
   return reader.faults.every((fault) => fault.severity === 'warning');
 }
@@ -193,7 +196,7 @@ function addKey(value: unknown, at: number, key: string): unknown {
     if (typeof each !== 'object' || each === null) return;
     // Maps whose keys are data take any key.
     const open =
-      /(matchLabels|labels|annotations|ports|portLevelMtls|contextExtensions|status|managedFields|metadata\.(?!name).*)$/.test(
+      /(matchLabels|labels|annotations|ports|portLevelMtls|contextExtensions|attrs|attrs\..*|status|managedFields|metadata\.(?!name).*)$/.test(
         path,
       );
     if (!Array.isArray(each) && !open) objects.push(each as Record<string, unknown>);

@@ -44,9 +44,9 @@ beforeAll(async () => {
     outbound: { listen: anyPort },
   });
   world.keep(client);
-  // What a process needs once is not what a body costs.
-  for (let i = 0; i < 20; i++) await send('/up', megabyte);
-  for (let i = 0; i < 2; i++) await send('/down', 0);
+  // What a process needs once is not what a body costs: buffers waiting for the collector reach their plateau here.
+  for (let i = 0; i < 3; i++) await send('/up', size);
+  for (let i = 0; i < 3; i++) await send('/down', 0);
 });
 
 afterAll(async () => world[Symbol.asyncDispose]());
