@@ -15,6 +15,7 @@ export const verbs: Readonly<Record<string, () => Promise<{ readonly verb: Verb 
   'policy fmt': () => import('./policy/fmt.ts'),
   'policy print': () => import('./policy/print.ts'),
   'policy lint': () => import('./policy/lint.ts'),
+  'policy diff': () => import('./policy/diff.ts'),
   'policy explain': () => import('./policy/explain.ts'),
   'policy test': () => import('./policy/test/verb.ts'),
   demo: () => import('./demo/verb.ts'),

@@ -1,0 +1,99 @@
+import { GarrisonError } from '#proto/errors/index.ts';
+import { compile, loadPolicies } from '#policies/index.ts';
+import type { Mesh } from '#policies/index.ts';
+import { compareDocuments, compareVerdicts } from '#policies/diff/index.ts';
+import type { DocumentChange, VerdictChange } from '#policies/diff/index.ts';
+import { describeFault, describePlace } from '#schema/describe-fault.ts';
+import { declareVerb } from '../verb.ts';
+import type { Flags, Invocation } from '../verb.ts';
+import { readSources } from './read-sources.ts';
+import { findSuites } from './test/find-suites.ts';
+
+const flags = {
+  cases: {
+    kind: 'strings',
+    value: 'PATH',
+    describe: 'case files whose requests are decided by both; may be given many times',
+  },
+} as const satisfies Flags;
+
+type Given = Invocation<typeof flags>;
+
+export const verb = declareVerb({
+  name: 'policy diff',
+  summary: 'what changes from the documents A to the documents B: exit 1 when a verdict does',
+  positionals: 'A B',
+  minPositionals: 2,
+  flags,
+  example: 'garrison policy diff ./policies ./candidate --cases ./cases',
+  async run(given) {
+    const { positionals, output } = given;
+    const [before = '', after = '', ...surplus] = positionals;
+    // Shells expand `--cases cases/*.yaml` into more arguments.
+    const suites = await suitesOf([...given.flags.cases, ...surplus], given);
+    const documents = compareDocuments(documentsOf(before, {}, given), documentsOf(after, {}, given));
+    for (const change of documents) output.result({ document: change }, documentLine(change));
+    let asked = 0;
+    let changed = 0;
+    for (const suite of suites) {
+      const [a, b] = [before, after].map((folder) => compile(loaded(folder, suite.mesh, given).set, 1));
+      if (a === undefined || b === undefined) continue;
+      for await (const change of compareVerdicts(suite, a, b, given.clock.now().getTime())) {
+        asked++;
+        if (!change.changed) continue;
+        changed++;
+        output.result({ verdict: change }, verdictLines(change));
+      }
+    }
+    output.note(`${changed} of ${asked} verdicts change; ${documents.length} documents do`);
+    return changed > 0 ? 1 : 0;
+  },
+});
+
+async function suitesOf(
+  cases: readonly string[],
+  { cwd }: Given,
+): Promise<Awaited<ReturnType<typeof findSuites>>['suites']> {
+  if (cases.length === 0) return [];
+  const { suites, unreadable } = await findSuites(cases, cwd, undefined);
+  const [broken] = unreadable;
+  if (broken === undefined) return suites;
+  throw new GarrisonError(
+    'INVALID_ARGUMENT',
+    `the case file cannot be run: ${broken.faults.map(describeFault).join('; ')}`,
+    {
+      place: broken.file,
+    },
+  );
+}
+
+function documentsOf(folder: string, mesh: Partial<Mesh>, given: Given): ReturnType<typeof loaded>['set']['documents'] {
+  return loaded(folder, mesh, given).set.documents;
+}
+
+function loaded(
+  folder: string,
+  mesh: Partial<Mesh>,
+  { cwd }: Given,
+): Extract<ReturnType<typeof loadPolicies>, { ok: true }> {
+  const read = loadPolicies(readSources([folder], cwd), mesh);
+  if (read.ok) return read;
+  const errors = read.faults.filter(({ severity }) => severity === 'error').map(describeFault);
+  throw new GarrisonError('INVALID_ARGUMENT', `the documents are not valid: ${errors.join('; ')}`, { place: folder });
+}
+
+function documentLine({ change, kind, document, places }: DocumentChange): string {
+  const sign = { added: '+', removed: '-', changed: '~' }[change];
+  return `${sign} ${kind} ${document}  (${places.map(describePlace).join(' → ')})`;
+}
+
+function verdictLines({ suite, case: name, place, before, after, better }: VerdictChange): string {
+  const what =
+    before.effect === after.effect ? 'OTHER STATUS' : after.effect === 'allow' ? 'NOW ALLOWED' : 'NOW DENIED';
+  const hint = better === undefined ? '' : `  (the case expects ${better === 'after' ? 'B' : 'A'})`;
+  return [
+    `${what}: ${suite} › ${name}  (${describePlace(place)})${hint}`,
+    `    A: ${before.effect} ${before.status}, ${before.reason}`,
+    `    B: ${after.effect} ${after.status}, ${after.reason}`,
+  ].join('\n');
+}

@@ -1,0 +1,48 @@
+import type { Place } from '#schema/index.ts';
+import type { Document } from '../documents/model.ts';
+
+export interface DocumentChange {
+  readonly change: 'added' | 'removed' | 'changed';
+  readonly kind: string;
+  /** `namespace/name` */
+  readonly document: string;
+  /** Where it stands: before and after, or the one of them that there is. */
+  readonly places: readonly Place[];
+}
+
+/** Documents that are in one set alone, or say other things in the two; where they stand does not matter. */
+export function compareDocuments(before: readonly Document[], after: readonly Document[]): DocumentChange[] {
+  const [left, right] = [byName(before), byName(after)];
+  const changes: DocumentChange[] = [];
+  for (const [name, document] of left) {
+    const other = right.get(name);
+    if (other === undefined) changes.push(changeOf('removed', document));
+    else if (meaningOf(document) !== meaningOf(other)) changes.push(changeOf('changed', document, other));
+  }
+  for (const [name, document] of right) if (!left.has(name)) changes.push(changeOf('added', document));
+  return changes;
+}
+
+function byName(documents: readonly Document[]): Map<string, Document> {
+  return new Map(
+    documents.map((document) => [
+      `${document.kind} ${document.metadata.namespace}/${document.metadata.name}`,
+      document,
+    ]),
+  );
+}
+
+function changeOf(change: DocumentChange['change'], ...documents: readonly [Document, ...Document[]]): DocumentChange {
+  const [{ kind, metadata }] = documents;
+  const places = documents.map((document) => document.metadata.place);
+  return { change, kind, document: `${metadata.namespace}/${metadata.name}`, places };
+}
+
+/** Everything the model keeps but places. */
+function meaningOf(document: Document): string {
+  return JSON.stringify(document, (key, value: unknown) => {
+    if (key === 'place') return undefined;
+    if (typeof value === 'bigint') return value.toString();
+    return value instanceof Map ? [...(value as Map<string, unknown>)].sort() : value;
+  });
+}

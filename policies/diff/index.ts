@@ -1,0 +1,4 @@
+export { compareDocuments } from './compare-documents.ts';
+export type { DocumentChange } from './compare-documents.ts';
+export { compareVerdicts } from './compare-verdicts.ts';
+export type { VerdictChange } from './compare-verdicts.ts';
