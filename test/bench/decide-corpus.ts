@@ -1,4 +1,4 @@
-import { MapBag } from '#proto/attributes/index.ts';
+import { decodeAttributes, encodeAttributes, MapBag, vocabulary } from '#proto/attributes/index.ts';
 import type { AttributeValue } from '#proto/attributes/index.ts';
 import type { AuthorizationPolicy } from '#policies/documents/model.ts';
 import type { PolicySet } from '#policies/documents/policy-set.ts';
@@ -64,7 +64,7 @@ function principal(i: number): string {
   return `cluster.local/ns/team-${i}/sa/client-${i}`;
 }
 
-/** Bags as a decoder makes them: 26 attributes, eight headers, strings of their own. Half of them meet some rule's path or caller. */
+/** Bags as the decoder makes them: 26 attributes, eight headers. Half of them meet some rule's path or caller. */
 export function requests(rules: number, count = 512): MapBag[] {
   const next = sequence(11);
   return Array.from({ length: count }, () => {
@@ -76,46 +76,45 @@ export function requests(rules: number, count = 512): MapBag[] {
 }
 
 function requestOf(caller: string, method: string, path: string, tenant: string): MapBag {
-  const own = (text: string): string => Buffer.from(text).toString('latin1');
   const values: [string, AttributeValue][] = [
     ['context.protocol', 'http'],
     ['context.reporter.kind', 'inbound'],
-    ['context.reporter.uid', own('garrison://shop/cart-v1')],
+    ['context.reporter.uid', 'garrison://shop/cart-v1'],
     ['connection.mtls', true],
-    ['connection.requested_server_name', own('cart.shop.svc.cluster.local')],
+    ['connection.requested_server_name', 'cart.shop.svc.cluster.local'],
     ['source.ip', Uint8Array.from([10, 0, 0, 7])],
     ['source.port', 43_210n],
-    ['source.principal', own(caller)],
-    ['source.namespace', own('team')],
-    ['source.uid', own('garrison://team/client')],
+    ['source.principal', caller],
+    ['source.namespace', 'team'],
+    ['source.uid', 'garrison://team/client'],
     ['destination.ip', Uint8Array.from([10, 0, 0, 9])],
     ['destination.port', 8080n],
-    ['destination.principal', own('cluster.local/ns/shop/sa/cart')],
-    ['destination.namespace', own('shop')],
-    ['destination.uid', own('garrison://shop/cart-v1')],
-    ['destination.workload.name', own('cart-v1')],
-    ['destination.workload.namespace', own('shop')],
+    ['destination.principal', 'cluster.local/ns/shop/sa/cart'],
+    ['destination.namespace', 'shop'],
+    ['destination.uid', 'garrison://shop/cart-v1'],
+    ['destination.workload.name', 'cart-v1'],
+    ['destination.workload.namespace', 'shop'],
     ['destination.labels', new Map([['app', 'cart']])],
-    ['request.method', own(method)],
-    ['request.path', own(path)],
-    ['request.host', own('cart:8080')],
+    ['request.method', method],
+    ['request.path', path],
+    ['request.host', 'cart:8080'],
     ['request.scheme', 'http'],
-    ['request.id', own('6f1c1b1e-4c0f-4d7e-9a39-5b8f0b6d9c11')],
-    ['request.useragent', own('Mozilla/5.0 (X11; Linux x86_64)')],
+    ['request.id', '6f1c1b1e-4c0f-4d7e-9a39-5b8f0b6d9c11'],
+    ['request.useragent', 'Mozilla/5.0 (X11; Linux x86_64)'],
     ['request.size', 0n],
     [
       'request.headers',
       new Map([
-        [own('accept'), own('*/*')],
-        [own('accept-encoding'), own('gzip, deflate')],
-        [own('user-agent'), own('Mozilla/5.0 (X11; Linux x86_64)')],
-        [own('x-request-id'), own('6f1c1b1e-4c0f-4d7e-9a39-5b8f0b6d9c11')],
-        [own('x-b3-traceid'), own('463ac35c9f6413ad48485a3953bb6124')],
-        [own('x-tenant'), own(tenant)],
-        [own('host'), own('cart:8080')],
-        [own('connection'), own('keep-alive')],
+        ['accept', '*/*'],
+        ['accept-encoding', 'gzip, deflate'],
+        ['user-agent', 'Mozilla/5.0 (X11; Linux x86_64)'],
+        ['x-request-id', '6f1c1b1e-4c0f-4d7e-9a39-5b8f0b6d9c11'],
+        ['x-b3-traceid', '463ac35c9f6413ad48485a3953bb6124'],
+        ['x-tenant', tenant],
+        ['host', 'cart:8080'],
+        ['connection', 'keep-alive'],
       ]),
     ],
   ];
-  return new MapBag(values);
+  return decodeAttributes(encodeAttributes(new MapBag(values)), { types: vocabulary });
 }
