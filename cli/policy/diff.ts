@@ -1,6 +1,7 @@
 import { GarrisonError } from '#proto/errors/index.ts';
+import { cedarFor } from '#policies/cedar/index.ts';
 import { compile, loadPolicies } from '#policies/index.ts';
-import type { Mesh } from '#policies/index.ts';
+import type { Mesh, PolicySet } from '#policies/index.ts';
 import { compareDocuments, compareVerdicts } from '#policies/diff/index.ts';
 import type { DocumentChange, VerdictChange } from '#policies/diff/index.ts';
 import { describeFault, describePlace } from '#schema/describe-fault.ts';
@@ -31,13 +32,14 @@ export const verb = declareVerb({
     const [before = '', after = '', ...surplus] = positionals;
     // Shells expand `--cases cases/*.yaml` into more arguments.
     const suites = await suitesOf([...given.flags.cases, ...surplus], given);
-    const documents = compareDocuments(documentsOf(before, {}, given), documentsOf(after, {}, given));
+    const [left, right] = await Promise.all([loaded(before, {}, given), loaded(after, {}, given)]);
+    const documents = compareDocuments(left.documents, right.documents);
     for (const change of documents) output.result({ document: change }, documentLine(change));
     let asked = 0;
     let changed = 0;
     for (const suite of suites) {
-      const [a, b] = [before, after].map((folder) => compile(loaded(folder, suite.mesh, given).set, 1));
-      if (a === undefined || b === undefined) continue;
+      const a = compile(await loaded(before, suite.mesh, given), 1);
+      const b = compile(await loaded(after, suite.mesh, given), 1);
       for await (const change of compareVerdicts(suite, a, b, given.clock.now().getTime())) {
         asked++;
         if (!change.changed) continue;
@@ -67,17 +69,10 @@ async function suitesOf(
   );
 }
 
-function documentsOf(folder: string, mesh: Partial<Mesh>, given: Given): ReturnType<typeof loaded>['set']['documents'] {
-  return loaded(folder, mesh, given).set.documents;
-}
-
-function loaded(
-  folder: string,
-  mesh: Partial<Mesh>,
-  { cwd }: Given,
-): Extract<ReturnType<typeof loadPolicies>, { ok: true }> {
-  const read = loadPolicies(readSources([folder], cwd), mesh);
-  if (read.ok) return read;
+async function loaded(folder: string, mesh: Partial<Mesh>, { cwd }: Given): Promise<PolicySet> {
+  const files = readSources([folder], cwd);
+  const read = loadPolicies(files, mesh, { cedar: await cedarFor(files) });
+  if (read.ok) return read.set;
   const errors = read.faults.filter(({ severity }) => severity === 'error').map(describeFault);
   throw new GarrisonError('INVALID_ARGUMENT', `the documents are not valid: ${errors.join('; ')}`, { place: folder });
 }

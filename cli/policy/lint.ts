@@ -1,4 +1,5 @@
 import { GarrisonError } from '#proto/errors/index.ts';
+import { cedarFor } from '#policies/cedar/index.ts';
 import { loadPolicies } from '#policies/index.ts';
 import type { Mesh } from '#policies/index.ts';
 import { profiles } from '#policies/documents/index.ts';
@@ -27,19 +28,19 @@ export const verb = declareVerb({
   flags,
   forms: ['text', 'json', 'sarif', 'github'],
   example: 'garrison policy lint ./policies --allow GL012',
-  run(given) {
+  async run(given) {
     const { output, form, positionals, cwd } = given;
     if (given.flags.rules) {
       for (const rule of allLintRules())
         output.result(rule, `${rule.id} ${rule.name} (${rule.severity}): ${rule.summary}`);
-      return Promise.resolve(0);
+      return 0;
     }
     if (positionals.length === 0) {
       throw new GarrisonError('INVALID_ARGUMENT', 'PATH… is missing', { remedy: 'see `garrison policy lint --help`' });
     }
     const allowed = given.flags.allow.map(knownRule);
     const files = readSources(positionals, cwd);
-    const loaded = loadPolicies(files, meshOf(given));
+    const loaded = loadPolicies(files, meshOf(given), { cedar: await cedarFor(files) });
     if (!loaded.ok) {
       for (const fault of loaded.faults) {
         output.result({ error: faultJson(fault) }, form === 'github' ? faultAnnotation(fault) : faultText(fault));
@@ -52,7 +53,7 @@ export const verb = declareVerb({
     write(findings, given);
     const unsafe = findings.filter(({ severity }) => severity !== 'note').length;
     output.note(`${unsafe} found, ${findings.length - unsafe} notes, in ${loaded.set.documents.length} documents`);
-    return Promise.resolve(unsafe > 0 ? 1 : 0);
+    return unsafe > 0 ? 1 : 0;
   },
 });
 

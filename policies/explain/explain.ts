@@ -1,5 +1,6 @@
 import type { AttributeBag } from '#proto/attributes/index.ts';
 import { TrustDomains } from '../compile/aliases.ts';
+import type { CedarGroup } from '../compile/cedar-group.ts';
 import { fieldKinds } from '../compile/condition.ts';
 import type { Program } from '../compile/program.ts';
 import type { WorkloadProgram } from '../compile/workload-program.ts';
@@ -12,6 +13,7 @@ import { settleTokens } from '../decide/settle-tokens.ts';
 import type { Verdict } from '../decide/verdict.ts';
 import { programOf, workloadOf } from '../decide/workload-of.ts';
 import type { Action, AuthorizationPolicy } from '../documents/model.ts';
+import { explainCedar } from './explain-cedar.ts';
 import { explainMtls, explainUnheardPeers } from './explain-mtls.ts';
 import { explainRule } from './explain-rule.ts';
 import { explainToken } from './explain-token.ts';
@@ -33,10 +35,14 @@ export function explain(program: Program, bag: AttributeBag, evidence: Evidence 
     return { ...nothing, verdict: reportVerdict(verdict), workload: nowhere };
   }
   const told: Told = { program, facts, verdict, evidence };
-  const first = verdict.error === undefined ? walkToCustom(inForce, facts) : 'error';
+  // A Cedar policy that cannot be evaluated is an error too, and one of a decision that came so far.
+  const made = verdict.error === undefined || verdict.rule !== undefined;
+  const first = made ? walkToCustom(inForce, facts) : 'error';
   const customs = tellPolicies(inForce, ['CUSTOM'], first === 'custom', told);
   const step = first === 'custom' ? walkToRules(inForce, told) : first;
-  const others = tellPolicies(inForce, ['AUDIT', 'DENY', 'ALLOW'], step === 'rules', told);
+  const before = tellPolicies(inForce, ['AUDIT', 'DENY'], step === 'rules', told);
+  const cedar = inForce.cedar === undefined ? [] : tellCedar(inForce.cedar, step === 'rules', told);
+  const allows = tellPolicies(inForce, ['ALLOW'], step === 'rules', told);
   const { namespace, name, labels } = workload;
   const tokenAsked = step === 'token' || step === 'rules';
   return {
@@ -46,7 +52,7 @@ export function explain(program: Program, bag: AttributeBag, evidence: Evidence 
     workload: { namespace, name, labels: Object.fromEntries(labels) },
     mtls: orUndefined(() => explainMtls(program.set, workload, inForce.peers, facts.port)),
     token: tokenAsked ? orUndefined(() => explainToken(inForce.tokens, facts, evidence.tokens)) : undefined,
-    policies: [...customs, ...others],
+    policies: [...customs, ...before, ...cedar, ...allows],
     notInForce: [...explainNotInForce(program.set, workload), ...explainUnheardPeers(program.set, workload)],
   };
 }
@@ -82,6 +88,14 @@ function walkToRules(inForce: WorkloadProgram, { facts, evidence, verdict }: Tol
   return settled?.refusal === undefined ? 'rules' : 'token';
 }
 
+/** What a DENY policy denies never comes to Cedar. */
+function tellCedar(group: CedarGroup, reached: boolean, { facts, verdict, program }: Told): readonly PolicyReport[] {
+  const denied = program.set.authorization.some(
+    (policy) => policy.action === 'DENY' && verdict.rule !== undefined && policyName(policy) === verdict.policy,
+  );
+  return explainCedar(group, facts, verdict, reached && !denied);
+}
+
 function tellPolicies(
   inForce: WorkloadProgram,
   actions: readonly Action[],
@@ -89,7 +103,14 @@ function tellPolicies(
   told: Told,
 ): readonly PolicyReport[] {
   const chosen = actions.flatMap((action) => inForce.policies.filter((policy) => policy.action === action));
-  return chosen.map((policy) => tellPolicy(policy, asked, told));
+  const groups = told.facts.http ? inForce.http : inForce.tcp;
+  // On TCP a provider that speaks HTTP only has no group.
+  const isAsked = ({ action, provider }: AuthorizationPolicy): boolean =>
+    action !== 'CUSTOM' || groups.custom.some((group) => group.provider === provider);
+  return chosen.map((policy) => {
+    if (!asked || isAsked(policy)) return tellPolicy(policy, asked, told);
+    return { ...tellPolicy(policy, false, told), text: 'not asked: this is TCP and its provider speaks HTTP only' };
+  });
 }
 
 function tellPolicy(policy: AuthorizationPolicy, asked: boolean, told: Told): PolicyReport {

@@ -16,7 +16,7 @@ export interface Explanation {
   };
   readonly mtls: MtlsReport | undefined;
   readonly token: TokenReport | undefined;
-  /** In the order they are asked: CUSTOM, AUDIT, DENY, ALLOW. */
+  /** In the order they are asked: CUSTOM, AUDIT, DENY, Cedar, ALLOW. */
   readonly policies: readonly PolicyReport[];
   readonly notInForce: readonly NotInForce[];
 }
@@ -61,7 +61,7 @@ export interface TokenReport {
 
 export interface PolicyReport {
   readonly policy: string;
-  readonly action: Action;
+  readonly action: Action | 'CEDAR';
   readonly provider: string | undefined;
   readonly dryRun: boolean;
   readonly place: Place;
@@ -109,7 +109,7 @@ export interface FieldReport {
 }
 
 export interface NotInForce {
-  readonly kind: 'AuthorizationPolicy' | 'RequestAuthentication' | 'PeerAuthentication';
+  readonly kind: 'AuthorizationPolicy' | 'RequestAuthentication' | 'PeerAuthentication' | 'CedarPolicy';
   readonly policy: string;
   readonly place: Place;
   readonly reason: string;

@@ -5,7 +5,7 @@ import type { PolicySet } from '../documents/policy-set.ts';
 import type { NotInForce } from './explanation.ts';
 
 interface Scoped {
-  readonly kind: 'AuthorizationPolicy' | 'RequestAuthentication';
+  readonly kind: Exclude<NotInForce['kind'], 'PeerAuthentication'>;
   readonly metadata: { readonly name: string; readonly namespace: string; readonly place: NotInForce['place'] };
   readonly selector: Selector;
   readonly targetRefs: readonly TargetRef[];
@@ -14,7 +14,8 @@ interface Scoped {
 /** Documents that have no say about a workload, each with the reason. */
 export function explainNotInForce(set: PolicySet, workload: Workload): NotInForce[] {
   const { rootNamespace } = set.mesh;
-  const scoped: readonly Scoped[] = [...set.authorization, ...set.requestAuthentication];
+  const cedar = set.cedarPolicies.map((document) => ({ ...document, targetRefs: [] }));
+  const scoped: readonly Scoped[] = [...set.authorization, ...set.requestAuthentication, ...cedar];
   return scoped
     .filter((document) => !isInForce(document, workload, rootNamespace))
     .map((document) => ({

@@ -24,6 +24,8 @@ function consequence({ action, provider }: Omit<PolicyReport, 'text'>, verdict: 
       return evidence.providers?.get(provider ?? '') === 'allow'
         ? `, and provider \`${provider ?? ''}\` allowed`
         : `, but the request was refused before the answer of provider \`${provider ?? ''}\` counted`;
+    case 'CEDAR':
+      return '';
     case 'AUDIT':
       return ', which is noted and changes nothing';
     case 'DENY':

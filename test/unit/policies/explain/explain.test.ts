@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
-import { compile } from '#policies/index.ts';
-import type { Evidence } from '#policies/index.ts';
+import { cedarFor } from '#policies/cedar/index.ts';
+import { compile, describeFault, loadPolicies } from '#policies/index.ts';
+import type { Evidence, Program } from '#policies/index.ts';
 import { explain, explanationText } from '#policies/explain/index.ts';
 import type { Explanation } from '#policies/explain/index.ts';
 import { jwtRule, peerAuthentication, policy, policySet, requestAuthentication } from '#test/fakes/policy-documents.ts';
@@ -22,6 +23,9 @@ function explained(
 function wordsOf(document: Document, request: RequestText, mesh: Partial<Mesh> = {}): string | undefined {
   return explained([document], request, mesh).policies[0]?.rules[0]?.parts[0]?.clauses[0]?.fields[0]?.text;
 }
+
+const explainTexts = (program: Program, method: string): string[] =>
+  explain(program, requestBag({ method })).policies.map(({ text }) => text);
 
 const web = 'cluster.local/ns/shop/sa/web';
 
@@ -145,6 +149,28 @@ describe('explaining a decision', () => {
       '  DENY shop/p: decides: rule 0 matches',
       '    rule 0 to[0].operation.paths: path is `/admin`, which `/admin` matches',
     ]);
+  });
+
+  test('tells what Cedar said', async () => {
+    const text = `apiVersion: garrison.dev/v1
+kind: CedarPolicy
+metadata: { name: guard, namespace: shop }
+spec: { policy: 'forbid(principal, action, resource) when { context has "request.method" && context["request.method"] == "PUT" };' }
+---
+apiVersion: garrison.dev/v1
+kind: CedarPolicy
+metadata: { name: far, namespace: moon }
+spec: { policy: 'permit(principal, action, resource);' }`;
+    const loaded = loadPolicies([{ name: 'a.yaml', text }], {}, { cedar: await cedarFor([{ text }]) });
+    if (!loaded.ok) throw new Error(loaded.faults.map(describeFault).join(';'));
+    const program = compile(loaded.set, 1);
+    const forbidden = explain(program, requestBag({ method: 'PUT' }));
+    expect(forbidden).toMatchObject({
+      verdict: { effect: 'deny', policy: 'shop/guard', rule: 0 },
+      policies: [{ action: 'CEDAR', decides: true, matches: true, text: 'policy 0 forbids' }],
+      notInForce: [{ kind: 'CedarPolicy', policy: 'moon/far' }],
+    });
+    expect(explainTexts(program, 'GET')).toEqual(['none of its policies applies']);
   });
 
   test('answers for a request that cannot be decided', () => {
