@@ -112,8 +112,11 @@ function canonicalize(path: string): string | undefined {
       if (octet === 0) return undefined;
       if (treatment[octet] === 1) {
         out.push(String.fromCharCode(octet));
-        // `%%341` must not come out as `%41`: the stray percent sign is escaped itself.
-        if (stray === out.length - 3 && escapedOctet(out.slice(stray).join(''), 0) !== undefined) out[stray] = '%25';
+        // `%%341` and `%4%31` must not come out as `%41`: the stray percent sign is escaped itself.
+        if (stray >= out.length - 3) {
+          const behind = out.slice(stray + 1).join('') + path.charAt(at + 3);
+          if (escapedOctet(`%${behind}`, 0) !== undefined) out[stray] = '%25';
+        }
       } else {
         for (let i = 0; i < 3; i++) out.push(path.charAt(at + i));
       }
