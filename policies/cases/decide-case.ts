@@ -1,4 +1,4 @@
-import { grpcStatus } from '#proto/errors/index.ts';
+import { denialStatus, grpcStatus } from '#proto/errors/index.ts';
 import type { AttributeBag } from '#proto/attributes/index.ts';
 import type { Workload } from '../compile/select.ts';
 import { decide } from '../decide/decide.ts';
@@ -49,7 +49,7 @@ export async function decideCase(suite: Suite, { value }: CaseText, nowMs: numbe
     verdict,
     selected: policiesInForce(program, workload),
     mtls: mtlsModeFor(program, workload, value.request.destination?.port ?? -1),
-    grpcStatus: toGrpc(verdict.status),
+    grpcStatus: verdict.status === 200 ? grpcStatus.OK : denialStatus(verdict.status),
   };
 }
 
@@ -73,19 +73,4 @@ function workloadOf(suite: WorkloadText | undefined, own: WorkloadText | undefin
 
 function timeOf({ time }: Request): number | undefined {
   return time === undefined ? undefined : Date.parse(time);
-}
-
-function toGrpc(status: number): number {
-  switch (status) {
-    case 200:
-      return grpcStatus.OK;
-    case 400:
-      return grpcStatus.INVALID_ARGUMENT;
-    case 401:
-      return grpcStatus.UNAUTHENTICATED;
-    case 429:
-      return grpcStatus.RESOURCE_EXHAUSTED;
-    default:
-      return grpcStatus.PERMISSION_DENIED;
-  }
 }

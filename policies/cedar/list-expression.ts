@@ -1,10 +1,10 @@
 import { readBlock } from '../compile/address.ts';
+import { withoutPatternPort } from '../compile/list-tests.ts';
 import type { Mode } from '../compile/mode.ts';
 import { isTemplate } from '../compile/path-template.ts';
 import { mapPattern, readPattern } from '../compile/pattern.ts';
 import type { Pattern } from '../compile/pattern.ts';
 import { readRequestPrincipal } from '../compile/request-principal.ts';
-import { withoutPort } from '../decide/host.ts';
 import { blockText } from './address-text.ts';
 import { anyOf, compare, compareGlob, quote } from './quote.ts';
 
@@ -72,14 +72,6 @@ export const hostList: ListExpression = (values, mode) => {
   }
   return `(${[asSent, ...others].map((term) => `(${term})`).join(' || ')})`;
 };
-
-function withoutPatternPort(pattern: Pattern): Pattern[] {
-  if (pattern.kind === 'any') return [];
-  const bare = withoutPort(pattern.text);
-  if (bare === pattern.text) return [];
-  if (pattern.kind === 'suffix') return [bare === '' ? { kind: 'any' } : { kind: 'suffix', text: bare }];
-  return [{ kind: 'exact', text: bare }];
-}
 
 export const pathList: ListExpression = (values, mode) => {
   const name = 'request.url_path';

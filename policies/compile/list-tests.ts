@@ -75,7 +75,8 @@ class UnportedHostTest implements FieldTest {
   }
 }
 
-function withoutPatternPort(pattern: Pattern): Pattern[] {
+/** The pattern for a host sent without the port that the pattern names; none where it names none. */
+export function withoutPatternPort(pattern: Pattern): Pattern[] {
   if (pattern.kind === 'any') return [];
   const bare = withoutPort(pattern.text);
   if (bare === pattern.text) return [];

@@ -2,4 +2,4 @@ export { GarrisonError, asGarrisonError, errorCodes } from './error.ts';
 export type { ErrorCode, ErrorDetail } from './error.ts';
 export { grpcStatus } from './grpc-status.ts';
 export type { GrpcStatus } from './grpc-status.ts';
-export { toGrpcStatus, toHttpStatus } from './status.ts';
+export { denialStatus, toGrpcStatus, toHttpStatus } from './status.ts';

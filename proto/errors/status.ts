@@ -43,3 +43,17 @@ export function toHttpStatus(status: GrpcStatus): number {
       return status satisfies never;
   }
 }
+
+/** gRPC status for the HTTP status of a denial: the inverse of how Mixer's clients turn a status into HTTP. */
+export function denialStatus(http: number): GrpcStatus {
+  switch (http) {
+    case 400:
+      return grpcStatus.INVALID_ARGUMENT;
+    case 401:
+      return grpcStatus.UNAUTHENTICATED;
+    case 429:
+      return grpcStatus.RESOURCE_EXHAUSTED;
+    default:
+      return grpcStatus.PERMISSION_DENIED;
+  }
+}

@@ -1,7 +1,6 @@
 import { encodeReferences, writeDecision } from '#proto/attributes/index.ts';
 import type { Reference } from '#proto/attributes/index.ts';
-import { grpcStatus } from '#proto/errors/index.ts';
-import type { GrpcStatus } from '#proto/errors/index.ts';
+import { denialStatus, grpcStatus } from '#proto/errors/index.ts';
 import type { Decision } from '#proto/gen/garrison/v1/decision.ts';
 import type {
   CheckRequest,
@@ -51,20 +50,6 @@ export function answer(request: CheckRequest, { decision, references, validity, 
     // As in Mixer, quotas are answered only when the precondition holds.
     quotas: allowed ? answerQuotas(request) : noQuotas,
   };
-}
-
-/** The inverse of how Mixer's clients turn a status into HTTP (mixer.md, section 4). */
-function denialStatus(http: number): GrpcStatus {
-  switch (http) {
-    case 400:
-      return grpcStatus.INVALID_ARGUMENT;
-    case 401:
-      return grpcStatus.UNAUTHENTICATED;
-    case 429:
-      return grpcStatus.RESOURCE_EXHAUSTED;
-    default:
-      return grpcStatus.PERMISSION_DENIED;
-  }
 }
 
 const noQuotas = new Map<string, QuotaResult>();
