@@ -173,6 +173,8 @@ export interface Registration {
   readonly jwtTtlSeconds: number | undefined;
   readonly hint: string | undefined;
   readonly federatesWith: readonly string[];
+  /** For a node: identities it may ask for on behalf of others, whole or ending in `/*`. */
+  readonly node: { readonly identities: readonly string[] } | undefined;
   readonly downstream: boolean;
 }
 

@@ -13,13 +13,17 @@ import type { CaCounts } from './ca-counts.ts';
 import { IssuingDesk } from './issuing/desk.ts';
 import type { Ledger } from './ledger/port.ts';
 import { SqliteLedger } from './ledger/sqlite-ledger.ts';
-import { Registrations } from './registrations/registrations.ts';
+import { Registrations } from '#services/workload/registrations.ts';
 import { Revocations } from './revocations.ts';
 import { ownIdentity } from './serving/own-identity.ts';
+import { ownSvids } from './serving/own-svids.ts';
+import { ownTrust } from './serving/own-trust.ts';
 import type { CaSettings } from './settings.ts';
 import { TokenDesk } from './tokens/token-desk.ts';
-import { Changes } from './workload-api/changes.ts';
-import { SvidKeeper } from './workload-api/svid-keeper.ts';
+import { Changes } from '#services/workload/changes.ts';
+import { SvidKeeper } from '#services/workload/svid-keeper.ts';
+import type { SvidSource } from '#services/workload/svid-source.ts';
+import type { Trust } from '#services/workload/trust.ts';
 
 export interface CaSurroundings {
   readonly state: StateFolder;
@@ -39,6 +43,8 @@ export interface CaCore extends AsyncDisposable {
   readonly registrations: Registrations;
   readonly desk: IssuingDesk;
   readonly tokens: TokenDesk;
+  readonly source: SvidSource;
+  readonly trust: Trust;
   readonly keeper: SvidKeeper;
   readonly changes: Changes;
   readonly identity: RenewingIdentity;
@@ -85,10 +91,12 @@ export async function openCaCore(
       counts.failed(error);
     },
   });
+  const source = ownSvids({ desk, authorities, clock, onMinted: () => counts.minted() });
+  const trust = ownTrust(authorities, trustDomain);
   const changes = new Changes();
   const registrations = new Registrations();
   registrations.onChange(() => changes.bump());
-  const keeper = opening.use(new SvidKeeper({ desk, clock, logger, changes, random }));
+  const keeper = opening.use(new SvidKeeper({ source, clock, logger, changes, random }));
   const identity = opening.use(
     await ownIdentity({ desk, authorities, revocations, trustDomain, serverNames, clock, logger, random }),
   );
@@ -108,6 +116,8 @@ export async function openCaCore(
     registrations,
     desk,
     tokens,
+    source,
+    trust,
     keeper,
     changes,
     identity,

@@ -2,7 +2,7 @@ import { GarrisonError } from '#proto/errors/index.ts';
 import type { Clock } from '#runtime/clock.ts';
 import type { CounterMetric, Metrics } from '#runtime/metrics.ts';
 import type { Authorities } from './authority/authorities.ts';
-import type { Registrations } from './registrations/registrations.ts';
+import type { Registrations } from '#services/workload/registrations.ts';
 
 /** The CA's metrics, all in one place. Labels are kinds, never identities. */
 export class CaCounts {

@@ -1,6 +1,5 @@
 import { TrustService } from '#proto/gen/garrison/v1/identity.ts';
 import { IstioCertificateServiceService } from '#proto/gen/istio/v1/auth/ca.ts';
-import { SpiffeWorkloadAPIService } from '#proto/gen/spiffe/workload/workload.ts';
 import type { Clock } from '#runtime/clock.ts';
 import { GrpcServer } from '#runtime/grpc/server.ts';
 import type { Logger } from '#runtime/logger.ts';
@@ -13,9 +12,8 @@ import { authenticateToken } from './certificate-service/authenticate-token.ts';
 import { createCertificate } from './certificate-service/create-certificate.ts';
 import { watchBundle } from './serving/watch-bundle.ts';
 import type { CaSettings } from './settings.ts';
-import { BinaryHashes } from './workload-api/binary-hash.ts';
-import { fetchJwtBundles, fetchJwtSvid, validateJwtSvid } from './workload-api/jwt-api.ts';
-import { fetchX509Bundles, fetchX509Svid } from './workload-api/x509-api.ts';
+import { BinaryHashes } from '#services/workload/binary-hash.ts';
+import { serveWorkloadApi } from '#services/workload/serve-workload-api.ts';
 
 export interface ServerParts {
   readonly clock: Clock;
@@ -43,17 +41,11 @@ export function workloadServer(
   core: CaCore,
   { clock, logger, counts }: ServerParts,
 ): GrpcServer {
-  const counting = { opened: () => counts.streamOpened(), onMinted: () => counts.minted() };
-  const options = { ...core, ...counting, trustDomain, clock, binaries: new BinaryHashes() };
-  return (
-    new GrpcServer({ logger })
-      .serverStream(SpiffeWorkloadAPIService.fetchX509Svid, fetchX509Svid(options))
-      .serverStream(SpiffeWorkloadAPIService.fetchX509Bundles, fetchX509Bundles(options))
-      .unary(SpiffeWorkloadAPIService.fetchJwtsvid, fetchJwtSvid(options))
-      .serverStream(SpiffeWorkloadAPIService.fetchJwtBundles, fetchJwtBundles(options))
-      .unary(SpiffeWorkloadAPIService.validateJwtsvid, validateJwtSvid(options))
-      // Beside the standard service, never inside it (SPIFFE Workload API §3.1): for our own clients.
-      .serverStream(TrustService.watchBundle, watchTrust(core, trustDomain))
+  const options = { ...core, clock, binaries: new BinaryHashes(), opened: () => counts.streamOpened() };
+  // Beside the standard service, never inside it (SPIFFE Workload API §3.1): for our own clients.
+  return serveWorkloadApi(new GrpcServer({ logger }), options).serverStream(
+    TrustService.watchBundle,
+    watchTrust(core, trustDomain),
   );
 }
 

@@ -63,12 +63,22 @@ export const importRules: readonly ImportRule[] = [
   {
     rule: {
       name: 'services-are-strangers',
-      comment: 'services share the protocol and the runtime, never each other',
+      comment: 'services share the protocol, the runtime and what is served to workloads, never each other',
       severity: 'error',
       from: { path: '^services/([^/]+)/' },
-      to: { path: '^services/', pathNot: ['^services/$1/', '^services/runtime/'] },
+      to: { path: '^services/', pathNot: ['^services/$1/', '^services/(runtime|workload)/'] },
     },
     planted: { 'services/authz/a.ts': `export { x } from '../telemetry/b.ts';\n`, 'services/telemetry/b.ts': empty },
+  },
+  {
+    rule: {
+      name: 'only-who-gives-identities-serves-workloads',
+      comment: 'the Workload API is served by the CA on its own host and by the agent of a node',
+      severity: 'error',
+      from: { path: '^services/', pathNot: '^services/(ca|agent|workload)/' },
+      to: { path: '^services/workload/' },
+    },
+    planted: { 'services/authz/a.ts': `export { x } from '../workload/b.ts';\n`, 'services/workload/b.ts': empty },
   },
   {
     rule: {

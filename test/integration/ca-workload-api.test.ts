@@ -15,7 +15,7 @@ import { systemClock } from '#runtime/clock.ts';
 import { grpcClient } from '#runtime/grpc/client.ts';
 import { workloadIdentity } from '#runtime/identity/workload-identity.ts';
 import { fileKey } from '#runtime/peer-credentials.ts';
-import { BinaryHashes } from '#services/ca/workload-api/binary-hash.ts';
+import { BinaryHashes } from '#services/workload/binary-hash.ts';
 import { silentLogger } from '#runtime/logger.ts';
 import { registration, runCa, type RunningCa } from '#test/fakes/running-ca.ts';
 

@@ -36,6 +36,19 @@ const trustDomain: Shape<string> = check(string({ minLength: 1 }), (value, here)
   if (fault !== undefined) here.fault(fault.message, fault.remedy);
 });
 
+/** An identity, or all below a path: only whole segments, since `…/ns/a*` would also be `…/ns/ab`. */
+const nodeIdentity: Shape<string> = check(string({ minLength: 1 }), (value, here) => {
+  const fault = faultOf(() => parseSpiffeId(value.endsWith('/*') ? value.slice(0, -2) : value));
+  if (fault !== undefined) here.fault(fault.message, fault.remedy);
+});
+
+const node = object({
+  identities: field(list(nodeIdentity, { min: 1 }), {
+    describe: 'Identities in full, or ending in `/*` for all below.',
+    required: true,
+  }),
+});
+
 const ttl = duration({ minMs: 1000, maxMs: 90 * 24 * 3_600_000 });
 
 const spec = check(
@@ -53,6 +66,7 @@ const spec = check(
       describe: 'Which of several identities this is, for the workload.',
     }),
     federatesWith: field(list(trustDomain), { describe: 'Trust domains whose bundles it gets too.', default: [] }),
+    node: field(node, { describe: 'It is a node: the identities it may ask for, for workloads that run there.' }),
     downstream: field(boolean(), { describe: 'Whether it is a certificate authority itself.', default: false }),
   }),
   (_value, here) => {
@@ -74,6 +88,7 @@ export function registration(mesh: Mesh): Shape<Registration> {
     spec,
     finish(metadata, value, here): Registration | undefined {
       const spiffeId = readIdentity(value, metadata, mesh, here);
+      checkNodeIdentities(value, mesh, here);
       return {
         kind: 'Registration',
         metadata,
@@ -84,10 +99,26 @@ export function registration(mesh: Mesh): Shape<Registration> {
         jwtTtlSeconds: value.jwtTtl === undefined ? undefined : Math.floor(value.jwtTtl / 1000),
         hint: value.hint,
         federatesWith: value.federatesWith,
+        node: value.node,
         downstream: value.downstream,
       };
     },
   });
+}
+
+function checkNodeIdentities({ node: given }: Spec, { trustDomain: own }: Mesh, here: Here): void {
+  for (const [index, identity] of (given?.identities ?? []).entries()) {
+    if (identity.startsWith(`spiffe://${own}/`)) continue;
+    const fix = 'a node asks for identities of the own trust domain only';
+    here.fault(
+      `\`${quoteable(identity)}\` is not in the trust domain \`${own}\``,
+      fix,
+      'spec',
+      'node',
+      'identities',
+      index,
+    );
+  }
 }
 
 function readIdentity(value: Spec, metadata: Metadata, mesh: Mesh, here: Here): string | undefined {

@@ -1,7 +1,7 @@
 import { parseSerial } from '#ca/issue/serial.ts';
 import { GarrisonError } from '#proto/errors/index.ts';
 import type { Ledger, LedgerEntry } from '../ledger/port.ts';
-import { grantOf, type Registrations } from '../registrations/registrations.ts';
+import { grantOf, type Registrations } from '#services/workload/registrations.ts';
 import type { Authenticator } from './claim.ts';
 
 /**

@@ -3,7 +3,7 @@ import { parseSpiffeId } from '#ca/spiffe-id.ts';
 import { GarrisonError } from '#proto/errors/index.ts';
 import type { Clock } from '#runtime/clock.ts';
 import type { StoredToken } from '../ledger/port.ts';
-import { entitled, grantOf, type Registrations } from '../registrations/registrations.ts';
+import { entitled, grantOf, type Registrations } from '#services/workload/registrations.ts';
 import type { TokenDesk } from '../tokens/token-desk.ts';
 import { bearerOf, type Authenticator, type Claim } from './claim.ts';
 

@@ -2,7 +2,7 @@ import { cedarFor } from '#policies/cedar/index.ts';
 import { describeFault, loadPolicies, type Mesh } from '#policies/documents/index.ts';
 import type { Logger } from '#runtime/logger.ts';
 import type { Snapshot } from '#runtime/read-files.ts';
-import type { Registrations } from './registrations.ts';
+import type { Registrations } from '#services/workload/registrations.ts';
 
 export interface FollowSettings {
   readonly mesh: Partial<Mesh>;

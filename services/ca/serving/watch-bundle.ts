@@ -1,6 +1,6 @@
 import type { TrustBundle, WatchBundleRequest } from '#proto/gen/garrison/v1/identity.ts';
 import type { ServerStreamHandler } from '#runtime/grpc/method.ts';
-import type { Changes } from '../workload-api/changes.ts';
+import type { Changes } from '#services/workload/changes.ts';
 
 /** garrison.v1.Trust/WatchBundle: the bundle now and after every change. Roots are no secret: anybody may ask. */
 export function watchBundle(

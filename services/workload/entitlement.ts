@@ -1,16 +1,14 @@
-import type { TrustDomain } from '#ca/spiffe-id.ts';
 import type { Registration } from '#policies/documents/index.ts';
 import { GarrisonError } from '#proto/errors/index.ts';
 import type { CallContext } from '#runtime/grpc/method.ts';
-import type { Authorities } from '../authority/authorities.ts';
-import { entitled, type Registrations } from '../registrations/registrations.ts';
 import { attestUnix, type Attested } from './attest-unix.ts';
 import type { BinaryHashes } from './binary-hash.ts';
 import type { Changes } from './changes.ts';
+import { entitled, type Registrations } from './registrations.ts';
+import type { Trust } from './trust.ts';
 
 export interface WorkloadApiOptions {
-  readonly trustDomain: TrustDomain;
-  readonly authorities: Authorities;
+  readonly trust: Trust;
   readonly registrations: Registrations;
   /** Bumped when registrations, bundle or an SVID change. */
   readonly changes: Changes;

@@ -1,5 +1,4 @@
 import { validateJwt } from '#ca/jwt/validate-jwt.ts';
-import { mintJwt } from '#ca/jwt/mint-jwt.ts';
 import { toJwtBundle } from '#ca/bundle/write-bundle.ts';
 import { parseSpiffeId } from '#ca/spiffe-id.ts';
 import type { Registration } from '#policies/documents/index.ts';
@@ -15,16 +14,12 @@ import type {
 import type { ServerStreamHandler, UnaryHandler } from '#runtime/grpc/method.ts';
 import type { Clock } from '#runtime/clock.ts';
 import { admit, entitledOrRefused, follow, uniqueHints, type WorkloadApiOptions } from './entitlement.ts';
+import type { SvidSource } from './svid-source.ts';
 
 export interface JwtApiOptions extends WorkloadApiOptions {
   readonly clock: Clock;
-  readonly onMinted: () => void;
+  readonly source: SvidSource;
 }
-
-/** SPIRE's default. */
-const defaultSeconds = 300;
-/** A bearer token cannot be bound to a connection: a stolen one must end soon. */
-const maxSeconds = 86_400;
 
 /** SpiffeWorkloadAPI/FetchJWTSVID: one for each identity of the caller, or for the one it names. */
 export function fetchJwtSvid(options: JwtApiOptions): UnaryHandler<JWTSVIDRequest, JWTSVIDResponse> {
@@ -33,13 +28,9 @@ export function fetchJwtSvid(options: JwtApiOptions): UnaryHandler<JWTSVIDReques
     checkAudience(audience);
     const all = await entitledOrRefused(options, caller);
     const wanted = spiffeId === '' ? all : named(all, parseSpiffeId(spiffeId).toString());
-    const signer = options.authorities.active().signers.jwt;
     const hints = uniqueHints();
     const svids = wanted.map(async (registration) => {
-      const id = parseSpiffeId(registration.spiffeId);
-      const seconds = Math.min(registration.jwtTtlSeconds ?? defaultSeconds, maxSeconds);
-      const svid = await mintJwt({ id, audience, now: options.clock.now(), seconds }, signer);
-      options.onMinted();
+      const svid = await options.source.mintJwt(registration, audience, caller.caller);
       return { spiffeId: registration.spiffeId, svid, hint: hints(registration.hint) };
     });
     return { svids: await Promise.all(svids) };
@@ -52,8 +43,8 @@ export function fetchJwtBundles(options: JwtApiOptions): ServerStreamHandler<JWT
     const caller = admit(context);
     yield* follow(options.changes, context.signal, async () => {
       await entitledOrRefused(options, caller);
-      const text = JSON.stringify(toJwtBundle({ jwtKeys: options.authorities.trusted().map(({ jwtKey }) => jwtKey) }));
-      const bundles = new Map([[`spiffe://${options.trustDomain}`, Buffer.from(text)]]);
+      const text = JSON.stringify(toJwtBundle({ jwtKeys: options.trust.jwtKeys() }));
+      const bundles = new Map([[`spiffe://${options.trust.trustDomain}`, Buffer.from(text)]]);
       return { message: { bundles }, print: text };
     });
   };
@@ -67,8 +58,7 @@ export function validateJwtSvid(options: JwtApiOptions): UnaryHandler<ValidateJW
       token: svid,
       audience,
       now: options.clock.now(),
-      keysOf: (trustDomain) =>
-        trustDomain === options.trustDomain ? options.authorities.trusted().map(({ jwtKey }) => jwtKey) : undefined,
+      keysOf: (trustDomain) => (trustDomain === options.trust.trustDomain ? options.trust.jwtKeys() : undefined),
     });
     return { spiffeId: id.toString(), claims: { ...claims } };
   };

@@ -47,7 +47,7 @@ export function fetchX509Bundles(
     yield* follow(options.changes, context.signal, async () => {
       await entitledOrRefused(options, caller);
       const bundle = concatenated(options);
-      const message = { crl: [], bundles: new Map([[`spiffe://${options.trustDomain}`, bundle]]) };
+      const message = { crl: [], bundles: new Map([[`spiffe://${options.trust.trustDomain}`, bundle]]) };
       return { message, print: digest(bundle) };
     });
   };
@@ -69,8 +69,8 @@ function svidResponse(svids: readonly KeptSvid[], bundle: Buffer): X509SVIDRespo
   };
 }
 
-function concatenated({ authorities }: WorkloadApiOptions): Buffer {
-  return Buffer.concat(authorities.bundle());
+function concatenated({ trust }: WorkloadApiOptions): Buffer {
+  return Buffer.concat(trust.bundle());
 }
 
 function digest(bytes: Uint8Array): string {

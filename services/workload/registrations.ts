@@ -31,3 +31,10 @@ export function entitled(all: readonly Registration[], selectors: ReadonlySet<st
   // INVARIANT: the parser refuses a registration without selectors, which would be everybody's.
   return all.filter((one) => one.selectors.length > 0 && one.selectors.every((selector) => selectors.has(selector)));
 }
+
+/** Whether a node may ask for this identity on behalf of a workload. */
+export function nodeMayAskFor({ node }: Registration, spiffeId: string): boolean {
+  return (node?.identities ?? []).some((identity) =>
+    identity.endsWith('/*') ? spiffeId.startsWith(identity.slice(0, -1)) : spiffeId === identity,
+  );
+}

@@ -1,18 +1,17 @@
 import { generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { keySigner } from '#ca/keys/signer.ts';
-import { parseSpiffeId } from '#ca/spiffe-id.ts';
 import type { Registration } from '#policies/documents/index.ts';
 import type { Clock } from '#runtime/clock.ts';
 import { renewalTime, retryDelayMs } from '#runtime/identity/renewal-time.ts';
 import { sleepUntil } from '#runtime/identity/sleep-until.ts';
 import type { Logger } from '#runtime/logger.ts';
-import type { IssuedLeaf, IssuingDesk } from '../issuing/desk.ts';
-import { grantOf } from '../registrations/registrations.ts';
 import type { Changes } from './changes.ts';
+import { grantOf } from './registrations.ts';
+import type { Leaf, SvidSource } from './svid-source.ts';
 
 /** An SVID with its key, ready to be handed to whoever is entitled to it. */
 export interface KeptSvid {
-  readonly leaf: IssuedLeaf;
+  readonly leaf: Leaf;
   /** PKCS#8 DER. */
   readonly key: Uint8Array;
   readonly hint: string;
@@ -24,7 +23,7 @@ export interface Lease {
 }
 
 export interface KeeperOptions {
-  readonly desk: IssuingDesk;
+  readonly source: SvidSource;
   readonly clock: Clock;
   readonly logger: Logger;
   /** Bumped after every rotation. */
@@ -151,17 +150,8 @@ export class SvidKeeper implements Disposable {
   }
 
   async #issue(registration: Registration, caller: string): Promise<KeptSvid> {
-    const { desk } = this.#options;
     const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-    const leaf = await desk.issue(
-      {
-        id: parseSpiffeId(registration.spiffeId),
-        dnsNames: registration.dnsNames,
-        publicKey: keySigner(privateKey).publicKey,
-        ttlSeconds: desk.allowed(registration.x509TtlSeconds),
-      },
-      { caller, grant: grantOf(registration) },
-    );
+    const leaf = await this.#options.source.issue(registration, keySigner(privateKey).publicKey, caller);
     return { leaf, key: pkcs8(privateKey), hint: registration.hint ?? '' };
   }
 }
