@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { describe, expect, test } from '@jest/globals';
 import { newSerial, type SerialHex } from '#ca/issue/serial.ts';
-import type { Intent, Ledger, TokenRecord } from '#services/ca/ledger/port.ts';
+import type { Intent, JwtRecord, Ledger, TokenRecord } from '#services/ca/ledger/port.ts';
 
 const at = new Date('2030-01-01T00:00:00Z');
 const later = new Date('2030-01-01T01:00:00Z');
@@ -31,6 +31,23 @@ export function aToken(more: Partial<TokenRecord> = {}): TokenRecord {
   return { id, hash: hash(), ...names, createdAt: at, expiresAt: later, ...more };
 }
 
+export function aJwt(more: Partial<JwtRecord> = {}): JwtRecord {
+  const [times, who] = [
+    { issuedAt: at, expiresAt: later },
+    { caller: 'unix:uid=1', grant: 'registration:a/b' },
+  ];
+  return {
+    spiffeId: 'spiffe://td/ns/a/sa/b',
+    audience: ['a', 'b'],
+    keyId: 'k1',
+    tokenHash: hash(),
+    ...times,
+    ...who,
+    ...more,
+  };
+}
+
+const issuedAs = (...bytes: number[]) => ({ kind: 'issued', certificate: Uint8Array.from(bytes) }) as const;
 const unknownSerial = 'ff'.repeat(20) as SerialHex;
 
 /** What every adapter of the Ledger port must do. */
@@ -118,6 +135,8 @@ export function ledgerContract(name: string, open: () => Promise<Ledger> | Ledge
       expect(await serials({ state: 'issued' })).toEqual([]);
       expect(await serials({ state: 'intended', limit: 2 })).toEqual([2, 1]);
       expect(await serials({ before: 2 })).toEqual([0]);
+      expect(await serials({ issuerKeyId: 'ab'.repeat(20), limit: 1 })).toEqual([2]);
+      expect(await serials({ issuerKeyId: 'cd'.repeat(20) })).toEqual([]);
     });
 
     each('a certificate is revoked once', async (ledger) => {
@@ -130,6 +149,97 @@ export function ledgerContract(name: string, open: () => Promise<Ledger> | Ledge
       expect(await ledger.listRevoked(later)).toEqual([intent.serial]);
       expect(await ledger.listRevoked(new Date(later.getTime() + 1))).toEqual([]);
       expect(await ledger.find(intent.serial)).toMatchObject({ revokedAt: later, revocation: 'lost' });
+    });
+  });
+
+  describe(`${name}: who uses what`, () => {
+    each('counts the leaves that may be in use by the key that issued them', async (ledger) => {
+      const [old, young] = ['ab'.repeat(20), 'cd'.repeat(20)];
+      const over = new Date(at.getTime() - 1);
+      const intents = {
+        live: anIntent({ issuerKeyId: old }),
+        revoked: anIntent({ issuerKeyId: old }),
+        failed: anIntent({ issuerKeyId: old }),
+        over: anIntent({ issuerKeyId: old, notAfter: over }),
+        authority: anIntent({ issuerKeyId: old, profile: 'intermediate' }),
+        other: anIntent({ issuerKeyId: young }),
+        unfinished: anIntent({ issuerKeyId: young }),
+      };
+      for (const intent of Object.values(intents)) await ledger.intend(intent);
+      const { live, revoked, failed, authority, other } = intents;
+      for (const { serial } of [live, revoked, intents.over, authority, other]) {
+        await ledger.conclude(serial, issuedAs(1), at);
+      }
+      await ledger.conclude(failed.serial, { kind: 'failed', reason: 'no' }, at);
+      await ledger.revoke(revoked.serial, 'lost', at);
+      const counts = new Map((await ledger.countLive(at)).map((count) => [count.issuerKeyId, count.leaves]));
+      expect(counts).toEqual(
+        new Map([
+          [old, 1],
+          [young, 2],
+        ]),
+      );
+      expect(await ledger.countLive(new Date(later.getTime() + 1))).toEqual([]);
+    });
+
+    each('tells entries in the order of their conclusions, and nothing twice', async (ledger) => {
+      const [a, b, c] = [anIntent(), anIntent(), anIntent()];
+      for (const intent of [a, b, c]) await ledger.intend(intent);
+      expect(await ledger.entriesAfter(0, 10)).toEqual([]);
+      await ledger.conclude(b.serial, issuedAs(2), at);
+      await ledger.conclude(a.serial, { kind: 'failed', reason: 'no' }, at);
+      const first = await ledger.entriesAfter(0, 1);
+      expect(first.map(({ entry }) => entry.serial)).toEqual([b.serial]);
+      await ledger.abandon(1);
+      const rest = await ledger.entriesAfter(first[0]?.position ?? 0, 10);
+      expect(rest.map(({ entry }) => [entry.serial, entry.state])).toEqual([
+        [a.serial, 'failed'],
+        [c.serial, 'unknown'],
+      ]);
+      const [, last] = rest;
+      expect(await ledger.entriesAfter(last?.position ?? 0, 10)).toEqual([]);
+    });
+
+    each('tells revocations in their own order', async (ledger) => {
+      const [a, b] = [anIntent(), anIntent()];
+      for (const { serial, ...intent } of [a, b]) {
+        await ledger.intend({ serial, ...intent });
+        await ledger.conclude(serial, issuedAs(1), at);
+      }
+      await ledger.revoke(b.serial, 'lost', later);
+      await ledger.revoke(a.serial, 'stolen', later);
+      const told = await ledger.revocationsAfter(0, 10);
+      expect(told.map(({ entry }) => [entry.serial, entry.revocation])).toEqual([
+        [b.serial, 'lost'],
+        [a.serial, 'stolen'],
+      ]);
+      expect(await ledger.revocationsAfter(told[0]?.position ?? 0, 10)).toHaveLength(1);
+      expect(await ledger.revocationsAfter(told[1]?.position ?? 0, 10)).toEqual([]);
+    });
+  });
+
+  describe(`${name}: JWT-SVIDs`, () => {
+    each('are recorded and found, newest first, in pages', async (ledger) => {
+      const jwts = [
+        aJwt({ spiffeId: 'spiffe://td/a' }),
+        aJwt({ spiffeId: 'spiffe://td/b', keyId: 'k2', issuedAt: later }),
+        aJwt({ spiffeId: 'spiffe://td/b', caller: 'admin', issuedAt: later }),
+      ];
+      for (const jwt of jwts) await ledger.noteJwt(jwt);
+      const found = async (filter: object): Promise<number[]> =>
+        (await ledger.listJwts({ limit: 10, ...filter })).map((e) =>
+          jwts.findIndex((jwt) => jwt.tokenHash === e.tokenHash),
+        );
+      expect((await ledger.listJwts({ limit: 1 }))[0]).toEqual({ ...jwts[2], number: 3 });
+      expect(await found({})).toEqual([2, 1, 0]);
+      expect(await found({ spiffeId: 'spiffe://td/b' })).toEqual([2, 1]);
+      expect(await found({ keyId: 'k2' })).toEqual([1]);
+      expect(await found({ caller: 'admin' })).toEqual([2]);
+      expect(await found({ tokenHash: jwts[0]?.tokenHash })).toEqual([0]);
+      expect(await found({ from: later })).toEqual([2, 1]);
+      expect(await found({ to: later })).toEqual([0]);
+      expect(await found({ before: 3, limit: 1 })).toEqual([1]);
+      expect((await ledger.jwtsAfter(1, 10)).map(({ number }) => number)).toEqual([2, 3]);
     });
   });
 

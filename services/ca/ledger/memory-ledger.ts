@@ -9,6 +9,9 @@ export class MemoryLedger implements port.Ledger {
   readonly #bySerial = new Map<SerialHex, number>();
   readonly #tokens = new Map<string, port.StoredToken>();
   readonly #authorities = new Map<string, port.AuthorityRecord>();
+  readonly #concluded: SerialHex[] = [];
+  readonly #revoked: SerialHex[] = [];
+  readonly #jwts: port.JwtEntry[] = [];
   #sequence = 0;
 
   async intend(intent: port.Intent, redeem?: port.Redemption): Promise<void> {
@@ -41,6 +44,7 @@ export class MemoryLedger implements port.Ledger {
       };
     });
     if (!changed) throw new GarrisonError('INTERNAL', `serial \`${serial}\` is not waiting for an outcome`);
+    this.#concluded.push(serial);
   }
 
   async abandon(instance: number): Promise<number> {
@@ -49,6 +53,7 @@ export class MemoryLedger implements port.Ledger {
     const left = this.#entries.filter((entry) => entry.state === 'intended' && entry.serial.startsWith(prefix));
     for (const entry of left) {
       this.#change(entry.serial, () => ({ state: 'unknown', concludedAt: entry.requestedAt }));
+      this.#concluded.push(entry.serial);
     }
     return left.length;
   }
@@ -61,13 +66,14 @@ export class MemoryLedger implements port.Ledger {
 
   async list(filter: port.EntryFilter): Promise<readonly port.LedgerEntry[]> {
     await Promise.resolve();
-    const { spiffeId, caller, state, from, to, before, limit } = filter;
+    const { spiffeId, caller, state, issuerKeyId, from, to, before, limit } = filter;
     return this.#entries
       .filter(
         (entry) =>
           (spiffeId === undefined || entry.spiffeId === spiffeId) &&
           (caller === undefined || entry.caller === caller) &&
           (state === undefined || entry.state === state) &&
+          (issuerKeyId === undefined || entry.issuerKeyId === issuerKeyId) &&
           (from === undefined || entry.requestedAt >= from) &&
           (to === undefined || entry.requestedAt < to) &&
           (before === undefined || entry.number < before),
@@ -78,10 +84,12 @@ export class MemoryLedger implements port.Ledger {
 
   async revoke(serial: SerialHex, reason: string, at: Date): Promise<boolean> {
     await Promise.resolve();
-    return this.#change(serial, (entry) => {
+    const changed = this.#change(serial, (entry) => {
       const can = entry.revokedAt === undefined && entry.state !== 'failed' && entry.state !== 'intended';
       return can ? { revokedAt: at, revocation: reason } : undefined;
     });
+    if (changed) this.#revoked.push(serial);
+    return changed;
   }
 
   async listRevoked(at: Date): Promise<readonly SerialHex[]> {
@@ -89,6 +97,54 @@ export class MemoryLedger implements port.Ledger {
     return this.#entries
       .filter(({ revokedAt, notAfter }) => revokedAt !== undefined && notAfter >= at)
       .map(({ serial }) => serial);
+  }
+
+  async countLive(at: Date): Promise<readonly port.LiveCount[]> {
+    await Promise.resolve();
+    const live = this.#entries.filter(
+      ({ profile, state, notAfter, revokedAt }) =>
+        profile === 'leaf' && state !== 'failed' && revokedAt === undefined && notAfter >= at,
+    );
+    const byIssuer = Map.groupBy(live, ({ issuerKeyId }) => issuerKeyId);
+    return [...byIssuer].map(([issuerKeyId, { length }]) => ({ issuerKeyId, leaves: length }));
+  }
+
+  async entriesAfter(position: number, limit: number): Promise<readonly port.ConcludedEntry[]> {
+    await Promise.resolve();
+    return this.#after(this.#concluded, position, limit);
+  }
+
+  async revocationsAfter(position: number, limit: number): Promise<readonly port.RevokedEntry[]> {
+    await Promise.resolve();
+    return this.#after(this.#revoked, position, limit);
+  }
+
+  async noteJwt(record: port.JwtRecord): Promise<void> {
+    await Promise.resolve();
+    this.#jwts.push({ ...record, number: this.#jwts.length + 1 });
+  }
+
+  async listJwts(filter: port.JwtFilter): Promise<readonly port.JwtEntry[]> {
+    await Promise.resolve();
+    const { spiffeId, keyId, caller, tokenHash, from, to, before, limit } = filter;
+    return this.#jwts
+      .filter(
+        (jwt) =>
+          (spiffeId === undefined || jwt.spiffeId === spiffeId) &&
+          (keyId === undefined || jwt.keyId === keyId) &&
+          (caller === undefined || jwt.caller === caller) &&
+          (tokenHash === undefined || jwt.tokenHash === tokenHash) &&
+          (from === undefined || jwt.issuedAt >= from) &&
+          (to === undefined || jwt.issuedAt < to) &&
+          (before === undefined || jwt.number < before),
+      )
+      .reverse()
+      .slice(0, limit);
+  }
+
+  async jwtsAfter(number: number, limit: number): Promise<readonly port.JwtEntry[]> {
+    await Promise.resolve();
+    return this.#jwts.slice(number, number + limit);
   }
 
   async addToken(token: port.TokenRecord): Promise<void> {
@@ -130,6 +186,14 @@ export class MemoryLedger implements port.Ledger {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.resolve();
+  }
+
+  #after(order: readonly SerialHex[], position: number, limit: number): port.ConcludedEntry[] {
+    return order.slice(position, position + limit).flatMap((serial, index) => {
+      const at = this.#bySerial.get(serial);
+      const entry = at === undefined ? undefined : this.#entries[at];
+      return entry === undefined ? [] : [{ position: position + index + 1, entry }];
+    });
   }
 
   #redeem({ hash, at }: port.Redemption): void {

@@ -43,9 +43,63 @@ export interface EntryFilter {
   readonly spiffeId?: string | undefined;
   readonly caller?: string | undefined;
   readonly state?: EntryState | undefined;
+  /** Key identifier of the issuing certificate, hexadecimal. */
+  readonly issuerKeyId?: string | undefined;
   /** Requested at this time or later. */
   readonly from?: Date | undefined;
   /** Requested before this time. */
+  readonly to?: Date | undefined;
+  /** Entries with a smaller number: the next page. */
+  readonly before?: number | undefined;
+  readonly limit: number;
+}
+
+/** An entry and where it stands in the order of conclusions, which is the order in which others hear of it. */
+export interface ConcludedEntry {
+  readonly position: number;
+  readonly entry: LedgerEntry;
+}
+
+/** A revocation and where it stands in the order of revocations. */
+export interface RevokedEntry {
+  readonly position: number;
+  readonly entry: LedgerEntry;
+}
+
+/** How many leaves under one issuing key may be in use. */
+export interface LiveCount {
+  /** Key identifier of the issuing certificate, hexadecimal. */
+  readonly issuerKeyId: string;
+  readonly leaves: number;
+}
+
+/** A JWT-SVID that was minted, without the token itself: who holds that holds the identity. */
+export interface JwtRecord {
+  readonly spiffeId: string;
+  readonly audience: readonly string[];
+  /** `kid` of the key that signed it. */
+  readonly keyId: string;
+  /** SHA-256 of the compact token, hexadecimal: with a token in hand, proof that this is it. */
+  readonly tokenHash: string;
+  readonly issuedAt: Date;
+  readonly expiresAt: Date;
+  readonly caller: string;
+  readonly grant: string;
+}
+
+export interface JwtEntry extends JwtRecord {
+  /** Grows in the order of records. */
+  readonly number: number;
+}
+
+export interface JwtFilter {
+  readonly spiffeId?: string | undefined;
+  readonly keyId?: string | undefined;
+  readonly caller?: string | undefined;
+  readonly tokenHash?: string | undefined;
+  /** Issued at this time or later. */
+  readonly from?: Date | undefined;
+  /** Issued before this time. */
   readonly to?: Date | undefined;
   /** Entries with a smaller number: the next page. */
   readonly before?: number | undefined;
@@ -110,6 +164,25 @@ export interface Ledger extends AsyncDisposable {
   revoke(serial: SerialHex, reason: string, at: Date): Promise<boolean>;
   /** Serials of what is revoked and has not ended at this time. */
   listRevoked(at: Date): Promise<readonly SerialHex[]>;
+  /**
+   * Leaves that may be in use at this time, by the key that issued them: not ended, not failed, not revoked. Who still
+   * uses an old authority is answered by it.
+   */
+  countLive(at: Date): Promise<readonly LiveCount[]>;
+  /**
+   * Entries in the order in which they were concluded, from behind a position (0: from the first). None is ever inserted
+   * before a position that was handed out, so that whoever keeps the last one misses nothing.
+   */
+  entriesAfter(position: number, limit: number): Promise<readonly ConcludedEntry[]>;
+  /** The same for revocations, which have positions of their own. */
+  revocationsAfter(position: number, limit: number): Promise<readonly RevokedEntry[]>;
+
+  /** Records a JWT-SVID. Awaited before the token leaves. */
+  noteJwt(record: JwtRecord): Promise<void>;
+  /** Newest first. */
+  listJwts(filter: JwtFilter): Promise<readonly JwtEntry[]>;
+  /** Oldest first, from behind a number (0: from the first). */
+  jwtsAfter(number: number, limit: number): Promise<readonly JwtEntry[]>;
 
   addToken(token: TokenRecord): Promise<void>;
   findToken(hash: string): Promise<StoredToken | undefined>;

@@ -1,10 +1,11 @@
 import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
 import { GarrisonError } from '#proto/errors/index.ts';
 import type { SerialHex } from '#ca/issue/serial.ts';
+import { countLive } from './count-live.ts';
 import { GroupCommit } from './group-commit.ts';
 import type * as port from './port.ts';
 import { refuseRedemption } from './redeem.ts';
-import { readAuthority, readEntry, readToken, type Row } from './sqlite-rows.ts';
+import { readAuthority, readEntry, readJwt, readToken, type Row } from './sqlite-rows.ts';
 import { createSchema } from './sqlite-schema.ts';
 
 const entryColumns = `
@@ -12,6 +13,23 @@ const entryColumns = `
   FROM intents i LEFT JOIN outcomes o USING (number) LEFT JOIN revocations r USING (number)`;
 
 const hex = (text: string): Buffer => Buffer.from(text, 'hex');
+
+/** What of a filter is given, as SQL and its values. */
+function conditions(filter: Readonly<Record<string, SQLInputValue | undefined>>): {
+  condition: string;
+  values: SQLInputValue[];
+} {
+  const given = Object.entries(filter).filter(([, value]) => value !== undefined);
+  return {
+    condition: given.length === 0 ? '' : `WHERE ${given.map(([sql]) => sql).join(' AND ')}`,
+    values: given.map(([, value]) => value ?? null),
+  };
+}
+
+const readPositioned = (row: Row): port.ConcludedEntry => ({
+  position: Number(row['position']),
+  entry: readEntry(row),
+});
 
 /** The ledger on an SQLite database opened with synchronous=FULL: one process, one file. */
 export class SqliteLedger implements port.Ledger {
@@ -69,8 +87,9 @@ export class SqliteLedger implements port.Ledger {
     return this.#commit.run(() =>
       this.#run(
         `INSERT INTO outcomes (number, state, concluded_at)
-         SELECT number, 'unknown', requested_at FROM intents i
-         WHERE NOT EXISTS (SELECT 1 FROM outcomes o WHERE o.number = i.number) AND substr(serial, 1, 1) = ?`,
+         SELECT i.number, 'unknown', i.requested_at FROM intents i
+         WHERE NOT EXISTS (SELECT 1 FROM outcomes o WHERE o.number = i.number) AND substr(serial, 1, 1) = ?
+         ORDER BY i.number`,
         prefix,
       ),
     );
@@ -84,20 +103,15 @@ export class SqliteLedger implements port.Ledger {
   }
 
   list(filter: port.EntryFilter): Promise<readonly port.LedgerEntry[]> {
-    const conditions: string[] = [];
-    const values: SQLInputValue[] = [];
-    const where = (condition: string, value: SQLInputValue | undefined): void => {
-      if (value === undefined) return;
-      conditions.push(condition);
-      values.push(value);
-    };
-    where('i.spiffe_id = ?', filter.spiffeId);
-    where('i.caller = ?', filter.caller);
-    where(`coalesce(o.state, 'intended') = ?`, filter.state);
-    where('i.requested_at >= ?', filter.from?.getTime());
-    where('i.requested_at < ?', filter.to?.getTime());
-    where('i.number < ?', filter.before);
-    const condition = conditions.length === 0 ? '' : `WHERE ${conditions.join(' AND ')}`;
+    const { condition, values } = conditions({
+      'i.spiffe_id = ?': filter.spiffeId,
+      'i.caller = ?': filter.caller,
+      [`coalesce(o.state, 'intended') = ?`]: filter.state,
+      'i.issuer_key_id = ?': filter.issuerKeyId === undefined ? undefined : hex(filter.issuerKeyId),
+      'i.requested_at >= ?': filter.from?.getTime(),
+      'i.requested_at < ?': filter.to?.getTime(),
+      'i.number < ?': filter.before,
+    });
     const sql = `${entryColumns} ${condition} ORDER BY i.number DESC LIMIT ?`;
     return this.#read(() => this.#rows(sql, ...values, filter.limit).map(readEntry));
   }
@@ -121,6 +135,63 @@ export class SqliteLedger implements port.Ledger {
       WHERE i.not_after >= ? ORDER BY number`;
     return this.#read(() =>
       this.#rows(sql, at.getTime()).map(({ serial }) => String(serial).toLowerCase() as SerialHex),
+    );
+  }
+
+  countLive(at: Date): Promise<readonly port.LiveCount[]> {
+    return this.#read(() => countLive((sql, ...values) => this.#rows(sql, ...values), at));
+  }
+
+  entriesAfter(position: number, limit: number): Promise<readonly port.ConcludedEntry[]> {
+    const sql = `SELECT i.*, o.position, o.state, o.certificate, o.reason, o.concluded_at, r.revoked_at,
+        r.reason AS revocation
+      FROM outcomes o JOIN intents i USING (number) LEFT JOIN revocations r USING (number)
+      WHERE o.position > ? ORDER BY o.position LIMIT ?`;
+    return this.#read(() => this.#rows(sql, position, limit).map(readPositioned));
+  }
+
+  revocationsAfter(position: number, limit: number): Promise<readonly port.RevokedEntry[]> {
+    const sql = `SELECT i.*, r.position, o.state, o.certificate, o.reason, o.concluded_at, r.revoked_at,
+        r.reason AS revocation
+      FROM revocations r JOIN intents i USING (number) LEFT JOIN outcomes o USING (number)
+      WHERE r.position > ? ORDER BY r.position LIMIT ?`;
+    return this.#read(() => this.#rows(sql, position, limit).map(readPositioned));
+  }
+
+  noteJwt(record: port.JwtRecord): Promise<void> {
+    return this.#commit.run(() => {
+      this.#run(
+        `INSERT INTO jwts (spiffe_id, audience, key_id, token_hash, issued_at, expires_at, caller, authority_grant)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+        record.spiffeId,
+        JSON.stringify(record.audience),
+        record.keyId,
+        hex(record.tokenHash),
+        record.issuedAt.getTime(),
+        record.expiresAt.getTime(),
+        record.caller,
+        record.grant,
+      );
+    });
+  }
+
+  listJwts(filter: port.JwtFilter): Promise<readonly port.JwtEntry[]> {
+    const { condition, values } = conditions({
+      'spiffe_id = ?': filter.spiffeId,
+      'key_id = ?': filter.keyId,
+      'caller = ?': filter.caller,
+      'token_hash = ?': filter.tokenHash === undefined ? undefined : hex(filter.tokenHash),
+      'issued_at >= ?': filter.from?.getTime(),
+      'issued_at < ?': filter.to?.getTime(),
+      'number < ?': filter.before,
+    });
+    const sql = `SELECT * FROM jwts ${condition} ORDER BY number DESC LIMIT ?`;
+    return this.#read(() => this.#rows(sql, ...values, filter.limit).map(readJwt));
+  }
+
+  jwtsAfter(number: number, limit: number): Promise<readonly port.JwtEntry[]> {
+    return this.#read(() =>
+      this.#rows('SELECT * FROM jwts WHERE number > ? ORDER BY number LIMIT ?', number, limit).map(readJwt),
     );
   }
 

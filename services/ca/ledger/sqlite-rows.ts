@@ -1,6 +1,6 @@
 import type { ProfileName } from '#ca/issue/profiles.ts';
 import type { SerialHex } from '#ca/issue/serial.ts';
-import type { AuthorityRecord, AuthorityState, EntryState, LedgerEntry, StoredToken } from './port.ts';
+import type { AuthorityRecord, AuthorityState, EntryState, JwtEntry, LedgerEntry, StoredToken } from './port.ts';
 
 export type Row = Readonly<Record<string, string | number | Uint8Array | null>>;
 
@@ -57,6 +57,20 @@ export function readToken(row: Row): StoredToken {
     createdAt: date(row, 'created_at'),
     expiresAt: date(row, 'expires_at'),
     redeemedAt: optionalDate(row, 'redeemed_at'),
+  };
+}
+
+export function readJwt(row: Row): JwtEntry {
+  return {
+    number: number(row, 'number'),
+    spiffeId: text(row, 'spiffe_id'),
+    audience: JSON.parse(text(row, 'audience')) as string[],
+    keyId: text(row, 'key_id'),
+    tokenHash: hex(row, 'token_hash'),
+    issuedAt: date(row, 'issued_at'),
+    expiresAt: date(row, 'expires_at'),
+    caller: text(row, 'caller'),
+    grant: text(row, 'authority_grant'),
   };
 }
 
