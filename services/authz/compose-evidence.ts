@@ -8,9 +8,9 @@ import type { IdentitySource } from '#runtime/identity-source.ts';
 import type { Logger } from '#runtime/logger.ts';
 import type { Metrics } from '#runtime/metrics.ts';
 import type { EvidenceSources } from './gather-evidence.ts';
-import { readAllowedHosts } from './keys/address-rules.ts';
-import { systemResolve } from './keys/connect-checked.ts';
-import { KeyStore } from './keys/key-store.ts';
+import { readAllowedHosts } from '#services/keys/address-rules.ts';
+import { systemResolve } from '#services/keys/connect-checked.ts';
+import { KeyStore } from './key-store.ts';
 import { ProviderStore } from './providers/provider-store.ts';
 import type { Revisions } from './revisions.ts';
 

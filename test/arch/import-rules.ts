@@ -63,10 +63,11 @@ export const importRules: readonly ImportRule[] = [
   {
     rule: {
       name: 'services-are-strangers',
-      comment: 'services share the protocol, the runtime and what is served to workloads, never each other',
+      comment:
+        'services share the protocol, the runtime, issuers’ keys and what is served to workloads, never each other',
       severity: 'error',
       from: { path: '^services/([^/]+)/' },
-      to: { path: '^services/', pathNot: ['^services/$1/', '^services/(runtime|workload)/'] },
+      to: { path: '^services/', pathNot: ['^services/$1/', '^services/(runtime|keys|workload)/'] },
     },
     planted: { 'services/authz/a.ts': `export { x } from '../telemetry/b.ts';\n`, 'services/telemetry/b.ts': empty },
   },
@@ -79,6 +80,16 @@ export const importRules: readonly ImportRule[] = [
       to: { path: '^services/workload/' },
     },
     planted: { 'services/authz/a.ts': `export { x } from '../workload/b.ts';\n`, 'services/workload/b.ts': empty },
+  },
+  {
+    rule: {
+      name: 'keys-know-no-process',
+      comment: 'fetching the keys of issuers is for every process that verifies tokens',
+      severity: 'error',
+      from: { path: '^services/keys/' },
+      to: { path: '^services/', pathNot: '^services/(keys|runtime)/' },
+    },
+    planted: { 'services/keys/a.ts': `export { x } from '../workload/b.ts';\n`, 'services/workload/b.ts': empty },
   },
   {
     rule: {

@@ -1,5 +1,5 @@
 import type { Clock } from '#runtime/clock.ts';
-import { backoff } from '../keys/freshness.ts';
+import { backoff } from '#services/keys/freshness.ts';
 
 const failuresToOpen = 5;
 const longestPauseMs = 10_000;

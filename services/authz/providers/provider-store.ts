@@ -6,7 +6,7 @@ import type { Clock } from '#runtime/clock.ts';
 import type { IdentitySource } from '#runtime/identity-source.ts';
 import type { Logger } from '#runtime/logger.ts';
 import type { HistogramMetric, Metrics } from '#runtime/metrics.ts';
-import { deadline } from '../deadline.ts';
+import { deadline } from '#runtime/deadline.ts';
 import { Circuit } from './circuit.ts';
 import { GrpcProvider } from './grpc-provider.ts';
 import { handlersFor } from './handlers-for.ts';

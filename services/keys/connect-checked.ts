@@ -28,7 +28,7 @@ export function checkedLookup(resolve: Resolve, allowed: AllowedHosts): LookupFu
         const refused = addresses.find(({ address }) => !mayFetchFrom(address, host, allowed));
         const [first] = addresses;
         // A public name with one address inside is somebody's attempt, not a choice to make the best of.
-        if (refused !== undefined || first === undefined) done(refusedHost(host, refused?.address), '', 0);
+        if (refused !== undefined || first === undefined) done(refusedHost(host, refused?.address, allowed), '', 0);
         else if (options.all === true) done(null, [...addresses]);
         else done(null, first.address, first.family);
       },
@@ -40,12 +40,12 @@ export function checkedLookup(resolve: Resolve, allowed: AllowedHosts): LookupFu
 /** Throws for a URL whose host is an address that may not be asked: for one of these nothing is looked up. */
 export function refuseAddress(url: URL, allowed: AllowedHosts): void {
   const host = plainHost(url.hostname);
-  if (isIP(host) !== 0 && !mayFetchFrom(host, host, allowed)) throw refusedHost(host, host);
+  if (isIP(host) !== 0 && !mayFetchFrom(host, host, allowed)) throw refusedHost(host, host, allowed);
 }
 
-function refusedHost(host: string, address: string | undefined): GarrisonError {
+function refusedHost(host: string, address: string | undefined, { setting }: AllowedHosts): GarrisonError {
   const why = address === undefined || address === host ? '' : `: it resolves to \`${address}\``;
   return new GarrisonError('PERMISSION_DENIED', `keys are not fetched from \`${host}\`${why}`, {
-    remedy: 'only public addresses are asked; name this host or its block in `authz.keys.allow` if it is meant',
+    remedy: `only public addresses are asked; name this host or its block in \`${setting}\` if it is meant`,
   });
 }

@@ -18,20 +18,22 @@ const neverByName = ['169.254.0.0/16', 'fe80::/10', 'fd00:ec2::254', '224.0.0.0/
   .concat('100.100.100.200', '192.0.0.192', '168.63.129.16')
   .map((text) => readBlock(text, true));
 
-/** What `authz.keys.allow` says: hosts by name, addresses and blocks. */
+/** What a setting such as `authz.keys.allow` says: hosts by name, addresses and blocks. */
 export interface AllowedHosts {
+  /** Where it is said, for the remedy. */
+  readonly setting: string;
   readonly names: ReadonlySet<string>;
   readonly blocks: readonly Block[];
 }
 
-export function readAllowedHosts(entries: readonly string[]): AllowedHosts {
+export function readAllowedHosts(entries: readonly string[], setting = 'authz.keys.allow'): AllowedHosts {
   const names = new Set<string>();
   const blocks: Block[] = [];
   for (const entry of entries) {
     if (entry.includes('/') || readAddress(entry, true) !== undefined) blocks.push(readBlock(entry, true));
     else names.add(plainHost(entry));
   }
-  return { names, blocks };
+  return { setting, names, blocks };
 }
 
 /** A host as it is compared: no case, no dot at the end, no brackets. */

@@ -3,8 +3,8 @@ import type { PolicySet } from '#policies/documents/policy-set.ts';
 import type { KeySet, KeySource } from '#policies/index.ts';
 import { GarrisonError } from '#proto/errors/index.ts';
 import type { Metrics } from '#runtime/metrics.ts';
-import { IssuerKeys } from './issuer-keys.ts';
-import type { IssuerKeysOptions } from './issuer-keys.ts';
+import { IssuerKeys } from '#services/keys/issuer-keys.ts';
+import type { IssuerKeysOptions } from '#services/keys/issuer-keys.ts';
 
 export type KeyStoreOptions = Omit<IssuerKeysOptions, 'onFetched'>;
 

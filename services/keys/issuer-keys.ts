@@ -2,7 +2,7 @@ import type { KeySet } from '#policies/index.ts';
 import { GarrisonError, asGarrisonError } from '#proto/errors/index.ts';
 import type { Clock } from '#runtime/clock.ts';
 import type { Logger } from '#runtime/logger.ts';
-import { deadline } from '../deadline.ts';
+import { deadline } from '#runtime/deadline.ts';
 import { fetchDocument } from './fetch-document.ts';
 import type { Fetched, FetchOptions } from './fetch-document.ts';
 import { backoff, freshFor } from './freshness.ts';

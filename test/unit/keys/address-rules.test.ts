@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
-import { mayFetchFrom, readAllowedHosts } from '#services/authz/keys/address-rules.ts';
-import { checkedLookup, refuseAddress } from '#services/authz/keys/connect-checked.ts';
+import { mayFetchFrom, readAllowedHosts } from '#services/keys/address-rules.ts';
+import { checkedLookup, refuseAddress } from '#services/keys/connect-checked.ts';
 
 const nobody = readAllowedHosts([]);
 
