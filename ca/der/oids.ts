@@ -31,4 +31,20 @@ export const oids = {
   pbes2: '1.2.840.113549.1.5.13',
   scrypt: '1.3.6.1.4.1.11591.4.11',
   aes256Cbc: '2.16.840.1.101.3.4.1.42',
+  pbkdf2: '1.2.840.113549.1.5.12',
+  hmacWithSha256: '1.2.840.113549.2.9',
+  // RFC 5754
+  sha256: '2.16.840.1.101.3.4.2.1',
+  // RFC 2315, RFC 7292
+  pkcs7Data: '1.2.840.113549.1.7.1',
+  pkcs7SignedData: '1.2.840.113549.1.7.2',
+  pkcs7EncryptedData: '1.2.840.113549.1.7.6',
+  shroudedKeyBag: '1.2.840.113549.1.12.10.1.2',
+  certificateBag: '1.2.840.113549.1.12.10.1.3',
+  x509Certificate: '1.2.840.113549.1.9.22.1',
+  friendlyName: '1.2.840.113549.1.9.20',
+  localKeyId: '1.2.840.113549.1.9.21',
+  anyExtendedKeyUsage: '2.5.29.37.0',
+  // Java's mark on a certificate that is there to be trusted
+  oracleTrustedKeyUsage: '2.16.840.1.113894.746875.1.1',
 } as const;

@@ -11,7 +11,7 @@ type Shown = string | bigint | readonly string[] | null;
 
 /** A record of the ledger as JSON shows it. */
 export function recordJson(record: CertificateRecord): Record<string, Shown> {
-  const { number, certificate, notBefore, notAfter, requested, concluded, revoked, ...rest } = record;
+  const { number, certificate, notBefore, notAfter, requested, concluded, revoked, issuers: _above, ...rest } = record;
   return {
     number,
     ...rest,

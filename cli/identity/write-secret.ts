@@ -3,14 +3,14 @@ import path from 'node:path';
 import { GarrisonError } from '#proto/errors/index.ts';
 
 /** Writes a file whole or not at all, 0600 from its first moment unless told otherwise. */
-export function writeSecret(file: string, text: string, mode = 0o600): void {
+export function writeSecret(file: string, content: string | Uint8Array, mode = 0o600): void {
   const fresh = `${file}.${process.pid}.new`;
   try {
     mkdirSync(path.dirname(file), { recursive: true });
     rmSync(fresh, { force: true });
     const fd = openSync(fresh, 'wx', mode);
     try {
-      writeSync(fd, text);
+      writeSync(fd, typeof content === 'string' ? Buffer.from(content) : content);
     } finally {
       closeSync(fd);
     }

@@ -14,7 +14,11 @@ export function fromTimestamp(timestamp: Timestamp | undefined): Date | undefine
 }
 
 /** A ledger entry as the admin interface tells it. */
-export function toRecord(entry: LedgerEntry, withCertificate: boolean): CertificateRecord {
+export function toRecord(
+  entry: LedgerEntry,
+  withCertificate: boolean,
+  issuers: readonly Uint8Array[] = [],
+): CertificateRecord {
   const optional = (date: Date | undefined): Timestamp | undefined => date && toTimestamp(date);
   return {
     number: BigInt(entry.number),
@@ -36,5 +40,6 @@ export function toRecord(entry: LedgerEntry, withCertificate: boolean): Certific
     concluded: optional(entry.concludedAt),
     revoked: optional(entry.revokedAt),
     revocation: entry.revocation ?? '',
+    issuers: issuers.map((der) => Buffer.from(der)),
   };
 }

@@ -16,6 +16,7 @@ import type { Revocations } from '../revocations.ts';
 import type { IssuingDesk } from '../issuing/desk.ts';
 import { entryStates, type EntryState, type Ledger } from '../ledger/port.ts';
 import type { TokenDesk } from '../tokens/token-desk.ts';
+import { issuersOf } from './issuers-of.ts';
 import { fromTimestamp, toRecord, toTimestamp } from './certificate-record.ts';
 
 export interface AdminSurroundings {
@@ -61,7 +62,7 @@ export function serveIdentityAdmin(server: GrpcServer, around: AdminSurroundings
       admit(context);
       const serial = parseSerial(request.serial);
       const entry = serial === undefined ? undefined : await ledger.find(serial);
-      if (entry !== undefined) return toRecord(entry, true);
+      if (entry !== undefined) return toRecord(entry, true, await issuersOf(entry, around));
       throw new GarrisonError('NOT_FOUND', `no certificate has the serial \`${request.serial.slice(0, 100)}\``, {
         remedy: '`garrison identity list` shows those there are',
       });
@@ -140,12 +141,11 @@ export function trustBundle(
   around: Pick<AdminSurroundings, 'authorities' | 'trustDomain' | 'revocations'>,
 ): TrustBundle {
   const { authorities, trustDomain, revocations } = around;
-  const trusted = authorities.trusted();
-  const roots = (all: readonly Authority[]): Buffer[] => all.map(({ root }) => Buffer.from(root.der));
+  const buffers = (ders: readonly Uint8Array[]): Buffer[] => ders.map((der) => Buffer.from(der));
   return {
     trustDomain,
-    roots: roots(trusted),
-    tainted: roots(trusted.filter(({ state }) => state === 'tainted')),
+    roots: buffers(authorities.bundle()),
+    tainted: buffers(authorities.tainted()),
     sequence: BigInt(authorities.sequence),
     revoked: [...revocations.serials],
   };

@@ -12,14 +12,17 @@ export interface SigningKeys {
   readonly jwt: JwtSigner;
 }
 
-/** A root, the intermediate below it, a key for JWT-SVIDs, and what signs with them. */
+/** A root, what signs leaves below it, a key for JWT-SVIDs, and what signs with them. */
 export interface Authority {
   readonly record: AuthorityRecord;
   readonly id: string;
   readonly state: AuthorityState;
   readonly since: Date;
   readonly root: Issuer;
+  /** Signs leaves. The root itself, where somebody else's authority has no intermediate. */
   readonly issuing: Issuer;
+  /** DER of what a leaf is verified through: the issuing certificate, those above it, the root last. */
+  readonly chain: readonly Uint8Array[];
   readonly jwtKey: JwtKey;
   /** Only where it may sign. */
   readonly signers: SigningKeys | undefined;
@@ -32,6 +35,7 @@ export class Authorities {
   readonly #listeners = new Set<() => void>();
   #all: readonly Authority[];
   #sequence: number;
+  #further: readonly Uint8Array[] = [];
 
   constructor(all: readonly Authority[], sequence: number) {
     this.#all = all;
@@ -60,14 +64,28 @@ export class Authorities {
     return [active, ...this.#all.filter(({ id, state }) => id !== active.id && state !== 'revoked')];
   }
 
-  /** DER roots to trust, the signing one first. */
+  /** DER roots to trust, the signing one first. Two authorities may stand under one root. */
   bundle(): readonly Uint8Array[] {
-    return this.trusted().map(({ root }) => root.der);
+    return distinct([...this.trusted().map(({ root }) => root.der), ...this.#further]);
   }
 
-  replace(all: readonly Authority[], sequence: number): void {
+  /** Of the bundle, roots under which nothing good stands any more: whatever they vouch for is to be replaced. */
+  tainted(): readonly Uint8Array[] {
+    const roots = (tainted: boolean): Uint8Array[] =>
+      this.trusted().flatMap(({ state, root }) => ((state === 'tainted') === tainted ? [root.der] : []));
+    const sound = new Set(roots(false).map(textOf));
+    return distinct(roots(true)).filter((der) => !sound.has(textOf(der)));
+  }
+
+  /** Roots of somebody else's that count beside those of the authorities. */
+  get further(): readonly Uint8Array[] {
+    return this.#further;
+  }
+
+  replace(all: readonly Authority[], sequence: number, further = this.#further): void {
     this.#all = all;
     this.#sequence = sequence;
+    this.#further = further;
     for (const listener of this.#listeners) listener();
   }
 
@@ -75,4 +93,12 @@ export class Authorities {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
   }
+}
+
+function distinct(ders: readonly Uint8Array[]): Uint8Array[] {
+  return [...new Map(ders.map((der) => [textOf(der), der])).values()];
+}
+
+function textOf(der: Uint8Array): string {
+  return Buffer.from(der).toString('base64');
 }

@@ -1,4 +1,5 @@
 import type { KeyObject } from 'node:crypto';
+import { splitDer } from '#ca/der/split.ts';
 import { readIssuer, type Issuer } from '#ca/issue/issuer.ts';
 import { jwtKeyOf, type JwtKey } from '#ca/jwt/jwt-key.ts';
 import { keySigner } from '#ca/keys/signer.ts';
@@ -11,13 +12,16 @@ import { readKeyFile } from './key-file.ts';
 /** Reads one authority's public half from the ledger and its signing keys from their files. The root's key stays where it is. */
 export function loadAuthority(options: AuthorityOptions, record: AuthorityRecord): Authority {
   const root = readIssuer(record.root);
-  const issuing = readIssuer(record.issuing);
+  const [first = new Uint8Array(0), ...above] = splitDer(record.issuing, 'issuing certificates');
+  const issuing = readIssuer(first);
+  const selfSigned = Buffer.compare(first, root.der) === 0;
+  const chain = selfSigned ? [root.der] : [first, ...above, root.der];
   checkTrustDomain(options, root);
   const jwtKey = jwtKeyOf(record.jwtKey);
   // What signs no more needs no key: it may be gone.
   const signs = record.state === 'active' || record.state === 'prepared';
   const signers = signs ? loadSigners(options, record.id, issuing, jwtKey) : undefined;
-  return { record, id: record.id, state: record.state, since: record.since, root, issuing, jwtKey, signers };
+  return { record, id: record.id, state: record.state, since: record.since, root, issuing, chain, jwtKey, signers };
 }
 
 function loadSigners(

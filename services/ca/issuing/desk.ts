@@ -28,7 +28,7 @@ export interface IssuedLeaf {
   readonly id: SpiffeId;
   readonly notBefore: Date;
   readonly notAfter: Date;
-  /** DER: leaf, intermediate, root. */
+  /** DER: leaf, what signed it, those above, the root last. */
   readonly chain: readonly Uint8Array[];
   readonly authority: string;
 }
@@ -81,7 +81,7 @@ export class IssuingDesk {
       issuer: authority.issuing,
     } as const;
     const leaf = await recordAndSign(this.#options, plan, authority.signers.x509, warrant);
-    const chain = [leaf, authority.issuing.der, authority.root.der];
+    const chain = [leaf, ...authority.chain];
     return { serial: plan.serial, id: plan.id, ...plan.validity, chain, authority: authority.id };
   }
 

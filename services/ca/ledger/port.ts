@@ -137,6 +137,7 @@ export interface AuthorityRecord {
   readonly id: string;
   readonly state: AuthorityState;
   readonly root: Uint8Array;
+  /** The certificate that signs leaves, followed by those between it and the root: DER after DER. */
   readonly issuing: Uint8Array;
   /** SubjectPublicKeyInfo of the key that signs JWT-SVIDs. */
   readonly jwtKey: Uint8Array;

@@ -87,6 +87,8 @@ export interface CertificateRecord {
   readonly concluded: Timestamp | undefined;
   readonly revoked: Timestamp | undefined;
   readonly revocation: string;
+  /** DER of the certificates above it, the one that signed it first and its root last; empty in lists. */
+  readonly issuers: readonly Buffer[];
 }
 
 export interface MintRequest {
@@ -156,6 +158,20 @@ export interface RevokeCertificateRequest {
 
 export interface RevokeCertificateResponse {
   readonly serials: readonly string[];
+}
+
+export interface NewIntermediateRequest {
+  /** DER of a PKCS#10 request; of what it says only the key counts. */
+  readonly csr: Buffer;
+  /** 0: as long as this authority's own lasts. */
+  readonly ttlSeconds: number;
+}
+
+export interface NewIntermediateResponse {
+  /** DER: the new intermediate, those above it, the root last. */
+  readonly chain: readonly Buffer[];
+  /** DER of every trusted root, the root of the chain first. */
+  readonly bundle: readonly Buffer[];
 }
 
 function createBaseCreateTokenRequest(): CreateTokenRequest {
@@ -591,6 +607,7 @@ function createBaseCertificateRecord(): CertificateRecord {
     concluded: undefined,
     revoked: undefined,
     revocation: "",
+    issuers: [],
   };
 }
 
@@ -655,6 +672,9 @@ export const CertificateRecord: MessageFns<CertificateRecord> = {
     }
     if (message.revocation !== "") {
       writer.uint32(154).string(message.revocation);
+    }
+    for (const v of message.issuers) {
+      writer.uint32(162).bytes(v!);
     }
     return writer;
   },
@@ -824,6 +844,14 @@ export const CertificateRecord: MessageFns<CertificateRecord> = {
             message.revocation = reader.string();
             continue;
           }
+          case 20: {
+            if (tag !== 162) {
+              break;
+            }
+
+            message.issuers.push(Buffer.from(reader.bytes()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -870,6 +898,7 @@ export const CertificateRecord: MessageFns<CertificateRecord> = {
       ? Timestamp.fromPartial(object.revoked)
       : undefined;
     message.revocation = object.revocation ?? "";
+    message.issuers = object.issuers?.map((e) => e) || [];
     return message;
   },
 };
@@ -1644,6 +1673,140 @@ export const RevokeCertificateResponse: MessageFns<RevokeCertificateResponse> = 
   },
 };
 
+function createBaseNewIntermediateRequest(): NewIntermediateRequest {
+  return { csr: Buffer.alloc(0), ttlSeconds: 0 };
+}
+
+export const NewIntermediateRequest: MessageFns<NewIntermediateRequest> = {
+  encode(message: NewIntermediateRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.csr.length !== 0) {
+      writer.uint32(10).bytes(message.csr);
+    }
+    if (message.ttlSeconds !== 0) {
+      writer.uint32(16).uint32(message.ttlSeconds);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): NewIntermediateRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseNewIntermediateRequest() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.csr = Buffer.from(reader.bytes());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.ttlSeconds = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<NewIntermediateRequest>, I>>(base?: I): NewIntermediateRequest {
+    return NewIntermediateRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<NewIntermediateRequest>, I>>(object: I): NewIntermediateRequest {
+    const message = createBaseNewIntermediateRequest() as any;
+    message.csr = object.csr ?? Buffer.alloc(0);
+    message.ttlSeconds = object.ttlSeconds ?? 0;
+    return message;
+  },
+};
+
+function createBaseNewIntermediateResponse(): NewIntermediateResponse {
+  return { chain: [], bundle: [] };
+}
+
+export const NewIntermediateResponse: MessageFns<NewIntermediateResponse> = {
+  encode(message: NewIntermediateResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.chain) {
+      writer.uint32(10).bytes(v!);
+    }
+    for (const v of message.bundle) {
+      writer.uint32(18).bytes(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): NewIntermediateResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseNewIntermediateResponse() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.chain.push(Buffer.from(reader.bytes()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.bundle.push(Buffer.from(reader.bytes()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<NewIntermediateResponse>, I>>(base?: I): NewIntermediateResponse {
+    return NewIntermediateResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<NewIntermediateResponse>, I>>(object: I): NewIntermediateResponse {
+    const message = createBaseNewIntermediateResponse() as any;
+    message.chain = object.chain?.map((e) => e) || [];
+    message.bundle = object.bundle?.map((e) => e) || [];
+    return message;
+  },
+};
+
 /** How operators use the certificate authority: on a unix socket of the state folder, which only its owner may open. */
 export type IdentityAdminService = typeof IdentityAdminService;
 export const IdentityAdminService = {
@@ -1908,6 +2071,56 @@ export interface TrustClient extends Client {
 export const TrustClient = makeGenericClientConstructor(TrustService, "garrison.v1.Trust") as unknown as {
   new (address: string, credentials: ChannelCredentials, options?: Partial<ClientOptions>): TrustClient;
   service: typeof TrustService;
+  serviceName: string;
+};
+
+/**
+ * How a certificate authority below this one gets its intermediate. Over mTLS: a Registration with `downstream: true`
+ * says which identities may.
+ */
+export type DownstreamService = typeof DownstreamService;
+export const DownstreamService = {
+  newIntermediate: {
+    path: "/garrison.v1.Downstream/NewIntermediate" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: NewIntermediateRequest): Buffer =>
+      Buffer.from(NewIntermediateRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): NewIntermediateRequest => NewIntermediateRequest.decode(value),
+    responseSerialize: (value: NewIntermediateResponse): Buffer =>
+      Buffer.from(NewIntermediateResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): NewIntermediateResponse => NewIntermediateResponse.decode(value),
+  },
+} as const;
+
+export interface DownstreamServer extends UntypedServiceImplementation {
+  newIntermediate: handleUnaryCall<NewIntermediateRequest, NewIntermediateResponse>;
+}
+
+export interface DownstreamClient extends Client {
+  newIntermediate(
+    request: NewIntermediateRequest,
+    callback: (error: ServiceError | null, response: NewIntermediateResponse) => void,
+  ): ClientUnaryCall;
+  newIntermediate(
+    request: NewIntermediateRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: NewIntermediateResponse) => void,
+  ): ClientUnaryCall;
+  newIntermediate(
+    request: NewIntermediateRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: NewIntermediateResponse) => void,
+  ): ClientUnaryCall;
+}
+
+export const DownstreamClient = makeGenericClientConstructor(
+  DownstreamService,
+  "garrison.v1.Downstream",
+) as unknown as {
+  new (address: string, credentials: ChannelCredentials, options?: Partial<ClientOptions>): DownstreamClient;
+  service: typeof DownstreamService;
   serviceName: string;
 };
 
