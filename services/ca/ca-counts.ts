@@ -2,6 +2,7 @@ import { GarrisonError } from '#proto/errors/index.ts';
 import type { Clock } from '#runtime/clock.ts';
 import type { CounterMetric, Metrics } from '#runtime/metrics.ts';
 import type { Authorities } from './authority/authorities.ts';
+import type { ConnectedNodes } from './nodes/connected-nodes.ts';
 import type { Registrations } from '#services/workload/registrations.ts';
 
 /** The CA's metrics, all in one place. Labels are kinds, never identities. */
@@ -40,6 +41,10 @@ export class CaCounts {
       'Registrations in force',
       () => registrations.current?.length ?? 0,
     );
+  }
+
+  observeNodes(metrics: Metrics, nodes: ConnectedNodes): void {
+    metrics.observedGauge('garrison_ca_agents', 'Agents of nodes that hold a stream open', () => nodes.count);
   }
 
   /** `caller` is `token:…`, `svid:…`, `unix:…`: only its kind becomes a label. */

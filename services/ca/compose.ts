@@ -13,6 +13,7 @@ import { describeCa } from './admin/describe-ca.ts';
 import { openCaCore, type CaCore, type CaSurroundings } from './ca-core.ts';
 import { CaCounts } from './ca-counts.ts';
 import { followRegistrations } from './registrations/follow-registrations.ts';
+import { ConnectedNodes } from './nodes/connected-nodes.ts';
 import { BootstrapTokens } from './serving/bootstrap-tokens.ts';
 import { keepBootstrapTokens } from './serving/keep-bootstrap-tokens.ts';
 import { certificateServer, workloadServer } from './servers.ts';
@@ -65,8 +66,10 @@ export async function composeCa(
     await Promise.all([following, keeping, renewing]);
   });
 
-  admin.page('/config', () => settings.shown).page('/status', () => describeCa(core, settings));
-  const parts = { clock, logger, metrics, counts };
+  const nodes = new ConnectedNodes(clock);
+  counts.observeNodes(metrics, nodes);
+  admin.page('/config', () => settings.shown).page('/status', () => describeCa(core, nodes, settings));
+  const parts = { clock, logger, metrics, counts, nodes };
   const server = starting.use(certificateServer(settings, core, parts));
   const workload = starting.use(workloadServer(settings, core, parts));
   const control = starting.use(new GrpcServer({ logger }));

@@ -10,6 +10,8 @@ import type { CaCounts } from './ca-counts.ts';
 import { authenticateSvid } from './certificate-service/authenticate-svid.ts';
 import { authenticateToken } from './certificate-service/authenticate-token.ts';
 import { createCertificate } from './certificate-service/create-certificate.ts';
+import type { ConnectedNodes } from './nodes/connected-nodes.ts';
+import { serveNodes } from './nodes/serve-nodes.ts';
 import { watchBundle } from './serving/watch-bundle.ts';
 import type { CaSettings } from './settings.ts';
 import { BinaryHashes } from '#services/workload/binary-hash.ts';
@@ -20,19 +22,21 @@ export interface ServerParts {
   readonly logger: Logger;
   readonly metrics: Metrics;
   readonly counts: CaCounts;
+  readonly nodes: ConnectedNodes;
 }
 
 /** What the TLS port serves: to callers with a token, with an SVID, or, for the bundle, with neither. */
 export function certificateServer(
   { trustDomain }: CaSettings,
   core: CaCore,
-  { clock, logger, metrics }: ServerParts,
+  { clock, logger, metrics, nodes }: ServerParts,
 ): GrpcServer {
   const { desk, tokens, registrations, ledger } = core;
   const authenticators = [authenticateToken(tokens, registrations, clock), authenticateSvid(ledger, registrations)];
-  return new GrpcServer({ logger, metrics })
+  const server = new GrpcServer({ logger, metrics })
     .unary(IstioCertificateServiceService.createCertificate, createCertificate(desk, authenticators))
     .serverStream(TrustService.watchBundle, watchTrust(core, trustDomain));
+  return serveNodes(server, { ...core, nodes });
 }
 
 /** What the workload socket serves, to whom the kernel says is calling. */

@@ -1,0 +1,95 @@
+import { parseSerial, type SerialHex } from '#ca/issue/serial.ts';
+import type { Registration } from '#policies/documents/index.ts';
+import { GarrisonError } from '#proto/errors/index.ts';
+import type { CallContext } from '#runtime/grpc/method.ts';
+import { nodeMayAskFor, type Registrations } from '#services/workload/registrations.ts';
+import type { Ledger } from '../ledger/port.ts';
+
+export interface NodeDirectory {
+  readonly ledger: Ledger;
+  readonly registrations: Registrations;
+}
+
+/** A node that has proved itself. What it may ask for is looked up anew each time: documents change under an open call. */
+export interface NodeCaller {
+  readonly spiffeId: string;
+  readonly serial: SerialHex;
+  /** As it stands in records. */
+  readonly caller: string;
+}
+
+/** What a node may ask for, by the documents in force when it was looked up. */
+export interface NodeRights {
+  entries(): readonly Registration[];
+  /** One by its name; PERMISSION_DENIED for any other. */
+  entry(name: string): Registration;
+}
+
+/** How a registration is called between a node and the authority. */
+export function entryNameOf({ metadata }: Registration): string {
+  return `${metadata.namespace}/${metadata.name}`;
+}
+
+/**
+ * By the node's own SVID over mTLS: the TLS layer has verified chain, time and revocation as it knew it when the connection
+ * was made; here the very certificate must be the one the ledger knows, and not revoked by now.
+ */
+export async function authenticateNode({ peer }: CallContext, { ledger }: NodeDirectory): Promise<NodeCaller> {
+  const { spiffeId, certificate } = peer;
+  if (spiffeId === undefined || certificate === undefined) {
+    throw refusal('the caller shows no certificate');
+  }
+  const serial = parseSerial(certificate.serialNumber);
+  const entry = serial === undefined ? undefined : await ledger.find(serial);
+  // Bytes against bytes: a serial alone could be another issuer's.
+  if (entry?.certificate === undefined || Buffer.compare(entry.certificate, certificate.raw) !== 0) {
+    throw refusal('the certificate is not one that this authority has issued');
+  }
+  if (entry.revokedAt !== undefined) throw refusal(`the certificate was revoked at ${entry.revokedAt.toISOString()}`);
+  return { spiffeId: entry.spiffeId, serial: entry.serial, caller: `node:${entry.spiffeId}` };
+}
+
+/** What a node may ask for: the union of what its registrations name. Refuses who is no node. */
+export function rightsOf({ spiffeId }: NodeCaller, registrations: Registrations): NodeRights {
+  const all = inForce(registrations);
+  const granted = all.filter((one) => one.node !== undefined && one.spiffeId === spiffeId);
+  if (granted.length === 0) {
+    throw new GarrisonError('PERMISSION_DENIED', `\`${spiffeId}\` is not registered as a node`, {
+      remedy: 'add a Registration for it with `node.identities`',
+    });
+  }
+  const mayAskFor = (entry: Registration): boolean => granted.some((right) => nodeMayAskFor(right, entry.spiffeId));
+  return {
+    entries: () => all.filter(mayAskFor),
+    entry: (name) => {
+      const found = byName(all).get(name);
+      if (found !== undefined && mayAskFor(found)) return found;
+      // Whether there is such a registration is not told to who may not ask for it.
+      throw new GarrisonError(
+        'PERMISSION_DENIED',
+        `\`${spiffeId}\` may not ask for the registration \`${name.slice(0, 520)}\``,
+        { remedy: 'name its identity in `node.identities` of the node’s Registration' },
+      );
+    },
+  };
+}
+
+const named = new WeakMap<readonly Registration[], ReadonlyMap<string, Registration>>();
+
+/** Made once for each state of the documents: a batch of signatures looks up hundreds. */
+function byName(all: readonly Registration[]): ReadonlyMap<string, Registration> {
+  const known = named.get(all) ?? new Map(all.map((one) => [entryNameOf(one), one]));
+  named.set(all, known);
+  return known;
+}
+
+function inForce({ current }: Registrations): readonly Registration[] {
+  if (current !== undefined) return current;
+  throw new GarrisonError('UNAVAILABLE', 'the registrations are not read yet', { remedy: 'try again' });
+}
+
+function refusal(message: string): GarrisonError {
+  return new GarrisonError('UNAUTHENTICATED', message, {
+    remedy: 'join again: `garrison identity token create` makes a token',
+  });
+}

@@ -1,0 +1,66 @@
+import { readRequest } from '#ca/csr/read-request.ts';
+import { parseSpiffeId } from '#ca/spiffe-id.ts';
+import { asGarrisonError, GarrisonError, toGrpcStatus } from '#proto/errors/index.ts';
+import type {
+  EntryRequest,
+  SignedX509,
+  SignX509Request,
+  SignX509Response,
+  SignX509Result,
+} from '#proto/gen/garrison/v1/node-entries.ts';
+import type { UnaryHandler } from '#runtime/grpc/method.ts';
+import { grantOf } from '#services/workload/registrations.ts';
+import type { IssuingDesk } from '../issuing/desk.ts';
+import { authenticateNode, rightsOf, type NodeCaller, type NodeDirectory, type NodeRights } from './node-caller.ts';
+
+const maxRequests = 500;
+
+/**
+ * garrison.v1.Node/SignX509. Entitlement is looked up for each request when it is signed, never remembered from an earlier
+ * answer: an authority that signed whatever a node asked for is how CVE-2021-27098 of SPIRE came about.
+ */
+export function signX509(desk: IssuingDesk, directory: NodeDirectory): UnaryHandler<SignX509Request, SignX509Response> {
+  return async ({ requests }, context) => {
+    const node = await authenticateNode(context, directory);
+    if (requests.length > maxRequests) {
+      throw new GarrisonError('INVALID_ARGUMENT', `${requests.length} requests are more than ${maxRequests}`, {
+        remedy: 'ask more often for fewer',
+      });
+    }
+    const rights = rightsOf(node, directory.registrations);
+    return { results: await Promise.all(requests.map((request) => answer(request, node, rights, desk))) };
+  };
+}
+
+async function answer(
+  request: EntryRequest,
+  node: NodeCaller,
+  rights: NodeRights,
+  desk: IssuingDesk,
+): Promise<SignX509Result> {
+  try {
+    return { outcome: { $case: 'signed', value: await sign(request, node, rights, desk) } };
+  } catch (error) {
+    const { code, message } = asGarrisonError(error);
+    return { outcome: { $case: 'refusal', value: { code: toGrpcStatus(code), message } } };
+  }
+}
+
+async function sign(
+  { entry, csr }: EntryRequest,
+  { caller }: NodeCaller,
+  rights: NodeRights,
+  desk: IssuingDesk,
+): Promise<SignedX509> {
+  const registration = rights.entry(entry);
+  const leaf = await desk.issue(
+    {
+      id: parseSpiffeId(registration.spiffeId),
+      dnsNames: registration.dnsNames,
+      publicKey: readRequest(csr).publicKey,
+      ttlSeconds: desk.allowed(registration.x509TtlSeconds),
+    },
+    { caller, grant: grantOf(registration) },
+  );
+  return { chain: leaf.chain.map((der) => Buffer.from(der)), authority: leaf.authority };
+}
