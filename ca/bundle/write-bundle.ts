@@ -1,4 +1,4 @@
-import { toJwk, type JwtKey } from '../jwt/jwt-key.ts';
+import { publicMembers, toJwk, type JwtKey } from '../jwt/jwt-key.ts';
 import { readPublicKey } from '../keys/public-key.ts';
 import { readCertificate } from '../certificate/read-certificate.ts';
 import type { TrustDomain } from '../spiffe-id.ts';
@@ -36,10 +36,5 @@ export function toJwtBundle({ jwtKeys }: Pick<TrustBundle, 'jwtKeys'>): Record<s
 /** §4.2.2: `x5c` holds exactly one certificate, and `kid` is absent. */
 function x509Jwk(root: Uint8Array): Record<string, unknown> {
   const { key } = readPublicKey(readCertificate(root).tbs.spki);
-  const { kty, crv, x, y, n, e } = key.export({ format: 'jwk' });
-  return { kty, use: 'x509-svid', ...definedOf({ crv, x, y, n, e }), x5c: [Buffer.from(root).toString('base64')] };
-}
-
-function definedOf(members: Record<string, unknown>): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(members).filter(([, value]) => value !== undefined));
+  return { ...publicMembers(key), use: 'x509-svid', x5c: [Buffer.from(root).toString('base64')] };
 }
