@@ -14,6 +14,7 @@ import type {
 import type { ServerStreamHandler, UnaryHandler } from '#runtime/grpc/method.ts';
 import type { Clock } from '#runtime/clock.ts';
 import { admit, entitledOrRefused, follow, uniqueHints, type WorkloadApiOptions } from './entitlement.ts';
+import { federatedWith, idOf } from './federated.ts';
 import type { SvidSource } from './svid-source.ts';
 
 export interface JwtApiOptions extends WorkloadApiOptions {
@@ -42,10 +43,14 @@ export function fetchJwtBundles(options: JwtApiOptions): ServerStreamHandler<JWT
   return async function* (_, context) {
     const caller = admit(context);
     yield* follow(options.changes, context.signal, async () => {
-      await entitledOrRefused(options, caller);
-      const text = JSON.stringify(toJwtBundle({ jwtKeys: options.trust.jwtKeys() }));
-      const bundles = new Map([[`spiffe://${options.trust.trustDomain}`, Buffer.from(text)]]);
-      return { message: { bundles }, print: text };
+      const { trust } = options;
+      const federated = federatedWith(trust, await entitledOrRefused(options, caller));
+      const keys = [[trust.trustDomain, { jwtKeys: trust.jwtKeys() }] as const, ...federated];
+      const texts = keys.map(
+        ([domain, { jwtKeys }]) => [idOf(domain), JSON.stringify(toJwtBundle({ jwtKeys }))] as const,
+      );
+      const bundles = new Map(texts.map(([id, text]) => [id, Buffer.from(text)]));
+      return { message: { bundles }, print: texts.join('\n') };
     });
   };
 }
@@ -53,12 +58,13 @@ export function fetchJwtBundles(options: JwtApiOptions): ServerStreamHandler<JWT
 /** SpiffeWorkloadAPI/ValidateJWTSVID, for workloads that have no JWT library of their own. */
 export function validateJwtSvid(options: JwtApiOptions): UnaryHandler<ValidateJWTSVIDRequest, ValidateJWTSVIDResponse> {
   return async ({ audience, svid }, context) => {
-    await entitledOrRefused(options, admit(context));
+    const { trust, clock } = options;
+    const federated = new Map(federatedWith(trust, await entitledOrRefused(options, admit(context))));
     const { id, claims } = await validateJwt({
       token: svid,
       audience,
-      now: options.clock.now(),
-      keysOf: (trustDomain) => (trustDomain === options.trust.trustDomain ? options.trust.jwtKeys() : undefined),
+      now: clock.now(),
+      keysOf: (domain) => (domain === trust.trustDomain ? trust.jwtKeys() : federated.get(domain)?.jwtKeys),
     });
     return { spiffeId: id.toString(), claims: { ...claims } };
   };

@@ -6,6 +6,7 @@ import type {
   X509SVIDResponse,
 } from '#proto/gen/spiffe/workload/workload.ts';
 import type { ServerStreamHandler } from '#runtime/grpc/method.ts';
+import { federatedWith, idOf, rootsByDomain } from './federated.ts';
 import { admit, entitledOrRefused, follow, uniqueHints, type WorkloadApiOptions } from './entitlement.ts';
 import type { KeptSvid, Lease, SvidKeeper } from './svid-keeper.ts';
 
@@ -22,14 +23,20 @@ export function fetchX509Svid(options: X509ApiOptions): ServerStreamHandler<X509
     let held: readonly Lease[] = [];
     try {
       yield* follow(changes, context.signal, async () => {
-        const next = await keeper.leaseAll(await entitledOrRefused(options, caller), caller.caller);
+        const registrations = await entitledOrRefused(options, caller);
+        const next = await keeper.leaseAll(registrations, caller.caller);
         // The old leases go after the new ones are held: what both have in common stays alive.
         for (const { release } of held) release();
         held = next;
         const svids = next.map(({ svid }) => svid);
         const bundle = concatenated(options);
-        const print = [digest(bundle), ...svids.map(({ leaf, hint }) => `${leaf.serial} ${hint}`)].join('\n');
-        return { message: svidResponse(svids, bundle), print };
+        const federatedBundles = rootsByDomain(federatedWith(options.trust, registrations));
+        const print = [
+          digest(bundle),
+          ...[...federatedBundles].map(([id, roots]) => `${id} ${digest(roots)}`),
+          ...svids.map(({ leaf, hint }) => `${leaf.serial} ${hint}`),
+        ].join('\n');
+        return { message: svidResponse(svids, bundle, federatedBundles), print };
       });
     } finally {
       for (const { release } of held) release();
@@ -45,15 +52,23 @@ export function fetchX509Bundles(
   return async function* (_, context) {
     const caller = admit(context);
     yield* follow(options.changes, context.signal, async () => {
-      await entitledOrRefused(options, caller);
-      const bundle = concatenated(options);
-      const message = { crl: [], bundles: new Map([[`spiffe://${options.trust.trustDomain}`, bundle]]) };
-      return { message, print: digest(bundle) };
+      const registrations = await entitledOrRefused(options, caller);
+      const { trust } = options;
+      const bundles = new Map([
+        [idOf(trust.trustDomain), concatenated(options)],
+        ...rootsByDomain(federatedWith(trust, registrations)),
+      ]);
+      const print = [...bundles].map(([id, roots]) => `${id} ${digest(roots)}`).join('\n');
+      return { message: { crl: [], bundles }, print };
     });
   };
 }
 
-function svidResponse(svids: readonly KeptSvid[], bundle: Buffer): X509SVIDResponse {
+function svidResponse(
+  svids: readonly KeptSvid[],
+  bundle: Buffer,
+  federatedBundles: Map<string, Buffer>,
+): X509SVIDResponse {
   const hints = uniqueHints();
   return {
     svids: svids.map(({ leaf, key, hint }) => ({
@@ -65,7 +80,7 @@ function svidResponse(svids: readonly KeptSvid[], bundle: Buffer): X509SVIDRespo
       hint: hints(hint),
     })),
     crl: [],
-    federatedBundles: new Map(),
+    federatedBundles,
   };
 }
 
