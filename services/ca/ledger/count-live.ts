@@ -1,6 +1,6 @@
 import type { SQLInputValue } from 'node:sqlite';
 import type { LiveCount } from './port.ts';
-import type { Row } from './sqlite-rows.ts';
+import type { Row } from './rows.ts';
 
 /** No leaf lives longer (profiles.ts: seven days, and an hour of back-dating); what was asked for earlier has ended. */
 const longestLifeMs = 8 * 86_400_000;

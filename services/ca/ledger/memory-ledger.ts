@@ -14,6 +14,10 @@ export class MemoryLedger implements port.Ledger {
   readonly #jwts: port.JwtEntry[] = [];
   #sequence = 0;
 
+  async check(): Promise<void> {
+    await Promise.resolve();
+  }
+
   async intend(intent: port.Intent, redeem?: port.Redemption): Promise<void> {
     await Promise.resolve();
     if (this.#bySerial.has(intent.serial)) throw new GarrisonError('UNAVAILABLE', 'the serial exists already');

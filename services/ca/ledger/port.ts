@@ -149,6 +149,8 @@ export interface AuthorityRecord {
  * a rejection with UNAVAILABLE means that nothing was recorded.
  */
 export interface Ledger extends AsyncDisposable {
+  /** Writes something that means nothing; rejects with UNAVAILABLE while nothing could be recorded. */
+  check(): Promise<void>;
   /**
    * Records an intent and, in the same transaction, redeems the token it rests on. Rejects with UNAUTHENTICATED when the
    * token is unknown, expired or already redeemed: of any number of parallel redemptions one succeeds.

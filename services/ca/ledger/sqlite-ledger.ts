@@ -2,10 +2,11 @@ import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
 import { GarrisonError } from '#proto/errors/index.ts';
 import type { SerialHex } from '#ca/issue/serial.ts';
 import { countLive } from './count-live.ts';
+import { entryConditions, jwtConditions } from './filter-sql.ts';
 import { GroupCommit } from './group-commit.ts';
 import type * as port from './port.ts';
 import { refuseRedemption } from './redeem.ts';
-import { readAuthority, readEntry, readJwt, readToken, type Row } from './sqlite-rows.ts';
+import { readAuthority, readEntry, readJwt, readToken, type Row } from './rows.ts';
 import { createSchema } from './sqlite-schema.ts';
 
 const entryColumns = `
@@ -13,18 +14,6 @@ const entryColumns = `
   FROM intents i LEFT JOIN outcomes o USING (number) LEFT JOIN revocations r USING (number)`;
 
 const hex = (text: string): Buffer => Buffer.from(text, 'hex');
-
-/** What of a filter is given, as SQL and its values. */
-function conditions(filter: Readonly<Record<string, SQLInputValue | undefined>>): {
-  condition: string;
-  values: SQLInputValue[];
-} {
-  const given = Object.entries(filter).filter(([, value]) => value !== undefined);
-  return {
-    condition: given.length === 0 ? '' : `WHERE ${given.map(([sql]) => sql).join(' AND ')}`,
-    values: given.map(([, value]) => value ?? null),
-  };
-}
 
 const readPositioned = (row: Row): port.ConcludedEntry => ({
   position: Number(row['position']),
@@ -41,6 +30,12 @@ export class SqliteLedger implements port.Ledger {
     createSchema(database);
     this.#database = database;
     this.#commit = new GroupCommit(database);
+  }
+
+  check(): Promise<void> {
+    return this.#commit.run(() => {
+      this.#run(`INSERT INTO counters VALUES ('checks', 1) ON CONFLICT (name) DO UPDATE SET value = value + 1`);
+    });
   }
 
   intend(intent: port.Intent, redeem?: port.Redemption): Promise<void> {
@@ -103,16 +98,8 @@ export class SqliteLedger implements port.Ledger {
   }
 
   list(filter: port.EntryFilter): Promise<readonly port.LedgerEntry[]> {
-    const { condition, values } = conditions({
-      'i.spiffe_id = ?': filter.spiffeId,
-      'i.caller = ?': filter.caller,
-      [`coalesce(o.state, 'intended') = ?`]: filter.state,
-      'i.issuer_key_id = ?': filter.issuerKeyId === undefined ? undefined : hex(filter.issuerKeyId),
-      'i.requested_at >= ?': filter.from?.getTime(),
-      'i.requested_at < ?': filter.to?.getTime(),
-      'i.number < ?': filter.before,
-    });
-    const sql = `${entryColumns} ${condition} ORDER BY i.number DESC LIMIT ?`;
+    const { sql: where, values } = entryConditions(filter);
+    const sql = `${entryColumns} ${where} ORDER BY i.number DESC LIMIT ?`;
     return this.#read(() => this.#rows(sql, ...values, filter.limit).map(readEntry));
   }
 
@@ -176,16 +163,8 @@ export class SqliteLedger implements port.Ledger {
   }
 
   listJwts(filter: port.JwtFilter): Promise<readonly port.JwtEntry[]> {
-    const { condition, values } = conditions({
-      'spiffe_id = ?': filter.spiffeId,
-      'key_id = ?': filter.keyId,
-      'caller = ?': filter.caller,
-      'token_hash = ?': filter.tokenHash === undefined ? undefined : hex(filter.tokenHash),
-      'issued_at >= ?': filter.from?.getTime(),
-      'issued_at < ?': filter.to?.getTime(),
-      'number < ?': filter.before,
-    });
-    const sql = `SELECT * FROM jwts ${condition} ORDER BY number DESC LIMIT ?`;
+    const { sql: where, values } = jwtConditions(filter);
+    const sql = `SELECT * FROM jwts ${where} ORDER BY number DESC LIMIT ?`;
     return this.#read(() => this.#rows(sql, ...values, filter.limit).map(readJwt));
   }
 
