@@ -29,13 +29,19 @@ export interface KeeperOptions {
   /** Bumped after every rotation. */
   readonly changes: Changes;
   readonly random: () => number;
+  /** How many SVIDs that nobody holds are kept for whoever asks next; the longest unused goes first. */
+  readonly maxIdle?: number;
 }
 
 interface Entry {
+  readonly key: string;
   readonly registration: Registration;
   readonly caller: string;
   readonly stop: AbortController;
   current: Promise<KeptSvid>;
+  /** The issuing under way, for all who want the next one. */
+  renewing: Promise<KeptSvid> | undefined;
+  wake: AbortController;
   users: number;
 }
 
@@ -45,10 +51,19 @@ interface Entry {
  */
 export class SvidKeeper implements Disposable {
   readonly #options: KeeperOptions;
+  readonly #maxIdle: number;
   readonly #entries = new Map<string, Entry>();
+  readonly #idle = new Set<Entry>();
+  #spent: ReadonlySet<string> = new Set();
 
   constructor(options: KeeperOptions) {
     this.#options = options;
+    this.#maxIdle = options.maxIdle ?? 1000;
+  }
+
+  /** How many SVIDs are in memory, and how many of them somebody holds. */
+  get size(): { readonly kept: number; readonly held: number } {
+    return { kept: this.#entries.size, held: this.#entries.size - this.#idle.size };
   }
 
   /** The SVIDs of registrations, all or none. */
@@ -66,52 +81,63 @@ export class SvidKeeper implements Disposable {
     const key = keyOf(registration);
     const entry = this.#entries.get(key) ?? this.#begin(key, registration, caller);
     entry.users += 1;
+    this.#idle.delete(entry);
+    let held = true;
     const release = (): void => {
-      entry.users -= 1;
+      if (held) this.#leave(entry);
+      held = false;
     };
     try {
       return { svid: await this.#fresh(entry), release };
     } catch (error) {
       release();
-      if (this.#entries.get(key) === entry && entry.users === 0) this.#drop(key, entry);
       throw error;
     }
   }
 
-  /** Makes every SVID anew whose authority is no longer to be used. */
+  /** Everything under these authorities is made anew, at once, and again for as long as that fails. */
   async renewUnder(authorities: ReadonlySet<string>): Promise<void> {
-    const renewals = [...this.#entries.values()].map(async (entry) => {
-      const { leaf } = await entry.current;
-      if (authorities.has(leaf.authority)) await this.#renew(entry);
-    });
-    for (const done of await Promise.allSettled(renewals)) {
-      if (done.status === 'rejected') this.#options.logger.error('SVID not renewed', { error: done.reason as unknown });
-    }
+    this.#spent = authorities;
+    if (authorities.size === 0) return;
+    await Promise.allSettled(
+      [...this.#entries.values()].map(async (entry) => {
+        const { leaf } = await entry.current;
+        if (this.#spent.has(leaf.authority)) entry.wake.abort();
+      }),
+    );
   }
 
   [Symbol.dispose](): void {
-    for (const [key, entry] of this.#entries) this.#drop(key, entry);
+    for (const entry of this.#entries.values()) this.#drop(entry);
   }
 
   #begin(key: string, registration: Registration, caller: string): Entry {
-    const entry: Entry = {
-      registration,
-      caller,
-      stop: new AbortController(),
-      current: this.#issue(registration, caller),
-      users: 0,
-    };
+    const current = this.#issue(registration, caller);
+    const stop = new AbortController();
+    const wake = new AbortController();
+    const entry: Entry = { key, registration, caller, stop, current, renewing: undefined, wake, users: 0 };
     this.#entries.set(key, entry);
-    entry.current.then(
-      () => void this.#keepFresh(key, entry),
-      () => undefined,
+    current.then(
+      () => void this.#keepFresh(entry),
+      // Whoever asks next has another try.
+      () => this.#drop(entry),
     );
     return entry;
   }
 
-  #drop(key: string, entry: Entry): void {
+  #leave(entry: Entry): void {
+    entry.users -= 1;
+    if (entry.users > 0 || this.#entries.get(entry.key) !== entry) return;
+    this.#idle.add(entry);
+    const [longest] = this.#idle;
+    if (this.#idle.size > this.#maxIdle && longest !== undefined) this.#drop(longest);
+  }
+
+  #drop(entry: Entry): void {
     entry.stop.abort();
-    this.#entries.delete(key);
+    entry.wake.abort();
+    this.#idle.delete(entry);
+    if (this.#entries.get(entry.key) === entry) this.#entries.delete(entry.key);
   }
 
   /** What is kept, unless nobody renewed it because nobody listened. */
@@ -120,38 +146,53 @@ export class SvidKeeper implements Disposable {
     return kept.leaf.notAfter > this.#options.clock.now() ? kept : this.#renew(entry);
   }
 
-  async #renew(entry: Entry): Promise<KeptSvid> {
+  #renew(entry: Entry): Promise<KeptSvid> {
+    entry.renewing ??= this.#replace(entry).finally(() => (entry.renewing = undefined));
+    return entry.renewing;
+  }
+
+  async #replace(entry: Entry): Promise<KeptSvid> {
     const next = await this.#issue(entry.registration, entry.caller);
     entry.current = Promise.resolve(next);
     this.#options.changes.bump();
     return next;
   }
 
-  async #keepFresh(key: string, entry: Entry): Promise<void> {
+  async #keepFresh(entry: Entry): Promise<void> {
     const { clock, logger, random } = this.#options;
     const { signal } = entry.stop;
     for (let failures = 0; !signal.aborted;) {
       const { leaf } = await entry.current;
-      if (failures === 0) await sleepUntil(clock, renewalTime(clock.now(), leaf.notAfter, random), signal);
+      if (failures > 0) {
+        const delay = retryDelayMs(failures, leaf.notAfter.getTime() - clock.now().getTime());
+        await clock.sleep(delay * (0.75 + 0.5 * random()), signal);
+      } else if (!this.#spent.has(leaf.authority)) {
+        await sleepUntil(clock, renewalTime(clock.now(), leaf.notAfter, random), entry.wake.signal);
+      }
       if (ended(signal)) return;
       if (entry.users === 0) {
-        this.#drop(key, entry);
+        this.#drop(entry);
         return;
       }
-      try {
-        await this.#renew(entry);
-        failures = 0;
-      } catch (error) {
-        failures += 1;
-        logger.warn('SVID not renewed', { id: leaf.id, expires: leaf.notAfter, error });
-        await clock.sleep(retryDelayMs(failures, leaf.notAfter.getTime() - clock.now().getTime()), signal);
-      }
+      entry.wake = new AbortController();
+      failures = (await this.#renewed(entry, leaf, logger)) ? 0 : failures + 1;
+    }
+  }
+
+  /** Whether there is a better one now. */
+  async #renewed(entry: Entry, { id, notAfter }: Leaf, logger: Logger): Promise<boolean> {
+    try {
+      const { leaf } = await this.#renew(entry);
+      return !this.#spent.has(leaf.authority);
+    } catch (error) {
+      logger.warn('SVID not renewed', { id, expires: notAfter, error });
+      return false;
     }
   }
 
   async #issue(registration: Registration, caller: string): Promise<KeptSvid> {
     const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-    const leaf = await this.#options.source.issue(registration, keySigner(privateKey).publicKey, caller);
+    const leaf = await this.#options.source.issue(registration, keySigner(privateKey), caller);
     return { leaf, key: pkcs8(privateKey), hint: registration.hint ?? '' };
   }
 }

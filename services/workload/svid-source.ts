@@ -1,4 +1,4 @@
-import type { PublicKey } from '#ca/keys/public-key.ts';
+import type { Signer } from '#ca/keys/signer.ts';
 import type { SpiffeId } from '#ca/spiffe-id.ts';
 import type { Registration } from '#policies/documents/index.ts';
 
@@ -16,7 +16,8 @@ export interface Leaf {
 
 /** Where SVIDs come from: the desk of the CA in the same process, or the CA that a node's agent asks. */
 export interface SvidSource {
-  issue(registration: Registration, publicKey: PublicKey, caller: string): Promise<Leaf>;
+  /** `key` signs nothing but the request, for a CA that wants its possession proved; it stays where it was made. */
+  issue(registration: Registration, key: Signer, caller: string): Promise<Leaf>;
   /** A JWT-SVID for the registration's identity; `caller` is for the record. */
   mintJwt(registration: Registration, audience: readonly string[], caller: string): Promise<string>;
 }

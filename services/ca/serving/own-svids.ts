@@ -21,7 +21,7 @@ export interface OwnSvidsOptions {
 /** SVIDs for the workloads of the CA's own host, straight from its desk. */
 export function ownSvids({ desk, authorities, clock, onMinted }: OwnSvidsOptions): SvidSource {
   return {
-    issue: (registration, publicKey, caller) =>
+    issue: (registration, { publicKey }, caller) =>
       desk.issue(
         {
           id: parseSpiffeId(registration.spiffeId),
