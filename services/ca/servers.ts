@@ -45,7 +45,7 @@ export function workloadServer(
   core: CaCore,
   { clock, logger, counts }: ServerParts,
 ): GrpcServer {
-  const options = { ...core, clock, binaries: new BinaryHashes(), opened: () => counts.streamOpened() };
+  const options = { ...core, clock, logger, binaries: new BinaryHashes(), opened: () => counts.streamOpened() };
   // Beside the standard service, never inside it (SPIFFE Workload API §3.1): for our own clients.
   return serveWorkloadApi(new GrpcServer({ logger }), options).serverStream(
     TrustService.watchBundle,
