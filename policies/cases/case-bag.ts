@@ -43,10 +43,11 @@ function putDestination(put: Put, { destination }: Request, workload: Workload, 
 
 function putSource(put: Put, { source }: Request, mesh: Mesh): void {
   if (source === undefined) return;
-  const { ip, port, remoteIp, certificate } = source;
+  const { ip, port, remoteIp, proxiedIp, certificate } = source;
   put('source.ip', addressBytes(ip));
   put('source.port', port === undefined ? undefined : BigInt(port));
   put('origin.ip', addressBytes(remoteIp));
+  put('garrison.source.proxied_ip', addressBytes(proxiedIp));
   const read = certificate === undefined ? undefined : readCertificate(certificate, mesh.profile);
   const principal = read === undefined ? source.principal?.replace(/^spiffe:\/\//, '') : read.principal;
   put('source.principal', principal);

@@ -56,6 +56,10 @@ const source = object({
     describe: 'Address of the original client; absent: derived from X-Forwarded-For and `trustedHops`.',
     nullable: true,
   }),
+  proxiedIp: field(string(), {
+    describe: 'Address that a PROXY header named, in the direct peer’s place for `remoteIpBlocks`; `::`: it named none.',
+    nullable: true,
+  }),
   principal: field(octetText, {
     describe: 'Identity of the caller without `spiffe://`; absent: plaintext, or no client certificate.',
     nullable: true,
@@ -130,6 +134,7 @@ export const request = check(fields, (value, here) => {
   }
   checkAddress(from?.ip, here, 'source', 'ip');
   checkAddress(from?.remoteIp, here, 'source', 'remoteIp');
+  checkAddress(from?.proxiedIp, here, 'source', 'proxiedIp');
   checkAddress(at?.ip, here, 'destination', 'ip');
 });
 export type Request = Parsed<typeof request>;

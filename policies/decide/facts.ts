@@ -152,12 +152,21 @@ export class Facts {
     const known = this.#address('origin.ip');
     if (known !== undefined) return known;
     const { trustedHops, strict } = this.settings;
-    if (!this.http || trustedHops === 0) return this.sourceAddress;
+    if (!this.http || trustedHops === 0) return this.#nearestAddress();
     const forwarded = this.headers.read('x-forwarded-for', 'plain');
     const values = forwarded === undefined ? [] : typeof forwarded === 'string' ? [forwarded] : forwarded;
     const derived = forwardedAddress(values, trustedHops, strict);
     if (derived !== undefined) return derived;
-    return strict ? underivable : this.sourceAddress;
+    return strict ? underivable : this.#nearestAddress();
+  }
+
+  /** Whom a PROXY header named stands in the direct peer's place, before any X-Forwarded-For. */
+  #nearestAddress(): Address | undefined | typeof underivable {
+    const proxied = this.#address('garrison.source.proxied_ip');
+    if (proxied === undefined) return this.sourceAddress;
+    // The unspecified address: the proxy said that there is a client, and not where.
+    if (proxied.words.some((word) => word !== 0)) return proxied;
+    return this.settings.strict ? underivable : this.sourceAddress;
   }
 
   #address(name: string): Address | undefined {

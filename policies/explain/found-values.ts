@@ -113,7 +113,7 @@ function oddClaim(facts: Facts, path: readonly string[]): string | undefined {
 function address(what: string, facts: Facts, from: AddressSource): Found {
   const value = addressFrom(facts, from);
   if (value === underivable) {
-    return found(what, undefined, 'the address of the client cannot be told from X-Forwarded-For and the trusted hops');
+    return found(what, undefined, 'neither X-Forwarded-For and the trusted hops nor a PROXY header tell the address of the client');
   }
   return found(what, value === undefined ? undefined : addressText(value), `the ${what} is not known`);
 }

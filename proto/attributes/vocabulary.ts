@@ -48,7 +48,7 @@ const byType: { readonly [T in ValueType]?: readonly string[] } = {
   ],
   timestamp: ['request.time response.time context.time context.timestamp'],
   duration: ['response.duration connection.duration'],
-  ip: ['source.ip destination.ip origin.ip'],
+  ip: ['source.ip destination.ip origin.ip garrison.source.proxied_ip'],
   stringMap: [
     'source.labels destination.labels destination.metadata',
     'request.headers request.query_params request.auth.claims response.headers',

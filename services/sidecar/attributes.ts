@@ -35,7 +35,12 @@ export function connectionAttributes(facts: InboundFacts): Attributes {
   if (workload.gateway) attributes.set('garrison.destination.gateway', true);
   setDefined(attributes, 'connection.requested_server_name', connection.serverName);
   setDefined(attributes, 'source.ip', ipBytes(connection.remote.address));
-  setDefined(attributes, 'destination.ip', ipBytes(connection.local.address));
+  setDefined(attributes, 'destination.ip', ipBytes((connection.proxied?.destination ?? connection.local).address));
+  if (connection.proxied !== undefined) {
+    // The unspecified address: there is a client, and nobody knows where.
+    const address = ipBytes(connection.proxied.source?.address ?? '') ?? new Uint8Array(4);
+    attributes.set('garrison.source.proxied_ip', address);
+  }
   const { peer } = connection;
   if (peer !== undefined) {
     attributes.set('source.principal', principalOf(peer));

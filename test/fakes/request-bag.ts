@@ -7,6 +7,8 @@ export interface RequestText {
   protocol?: 'http' | 'grpc' | 'tcp';
   principal?: string;
   ip?: readonly number[];
+  /** All zero: a PROXY header that named nobody. */
+  proxiedIp?: readonly number[];
   remoteIp?: readonly number[];
   destinationIp?: readonly number[];
   port?: number;
@@ -42,6 +44,7 @@ export function requestBag(request: RequestText): MapBag {
   put('source.principal', request.principal);
   put('source.ip', bytes(request.ip));
   put('origin.ip', bytes(request.remoteIp));
+  put('garrison.source.proxied_ip', bytes(request.proxiedIp));
   put('destination.ip', bytes(request.destinationIp));
   put('connection.requested_server_name', request.sni);
   if (protocol !== 'tcp') {

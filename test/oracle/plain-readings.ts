@@ -59,7 +59,7 @@ export function remoteAddress(
   hops: number,
   strict: boolean,
 ): PlainAddress | 'underivable' | undefined {
-  const direct = request.ip === undefined ? undefined : plainAddress(request.ip, strict);
+  const direct = nearestAddress(request, strict);
   if (request.remoteIp !== undefined) return plainAddress(request.remoteIp, strict);
   if (hops === 0 || request.protocol === 'tcp') return direct;
   const entries = headerReadings(request, 'x-forwarded-for', 'plain').flatMap((line) => line.split(','));
@@ -67,6 +67,13 @@ export function remoteAddress(
   const address = entry === undefined || entries.length < hops ? undefined : readEntry(entry);
   if (address === undefined) return strict ? 'underivable' : direct;
   return plainAddress(address, strict);
+}
+
+/** A PROXY header's address is the direct peer's; one that is all zero is nobody's. */
+function nearestAddress({ ip, proxiedIp }: RequestText, strict: boolean): PlainAddress | 'underivable' | undefined {
+  if (proxiedIp?.some((byte) => byte !== 0)) return plainAddress(proxiedIp, strict);
+  if (proxiedIp !== undefined && strict) return 'underivable';
+  return ip === undefined ? undefined : plainAddress(ip, strict);
 }
 
 function readEntry(entry: string): number[] | undefined {

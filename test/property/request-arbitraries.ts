@@ -114,6 +114,7 @@ export const request: fc.Arbitrary<RequestText> = fc.record(
     principal: fc.constantFrom(...words.principals),
     ip: address,
     remoteIp: address,
+    proxiedIp: fc.oneof({ weight: 3, arbitrary: address }, fc.constant([0, 0, 0, 0])),
     destinationIp: address,
     port: fc.constantFrom(8080, 80, 443),
     sni: fc.oneof({ weight: 8, arbitrary: host }, { weight: 1, arbitrary: fc.constant('a\nb') }),

@@ -68,6 +68,13 @@ export const hostOrBlock: Shape<string> = map(string({ minLength: 1, maxLength: 
   return undefined;
 });
 
+/** `10.1.2.3`, `10.0.0.0/8`, `fd00::/8`. */
+export const addressBlock: Shape<string> = map(string({ minLength: 1, maxLength: 64 }), (written, here) => {
+  if (isBlock(written)) return written;
+  here.fault('is no IP address or CIDR block', 'write it as `10.1.2.3`, `10.0.0.0/8` or `fd00::/8`');
+  return undefined;
+});
+
 function isBlock(text: string): boolean {
   const [address = '', bits] = text.split('/', 2);
   const family = address.includes('%') || text.split('/').length > 2 ? 0 : isIP(address);

@@ -12,9 +12,10 @@ import {
   record,
   string,
 } from '#schema/index.ts';
-import type { Address } from '../address.ts';
+import { type Address, isUnix } from '../address.ts';
 import { type LogLevel, logLevels } from '../logger.ts';
 import { readConfigFile } from './read-config-file.ts';
+import { type ProxyProtocolConfig, proxyProtocolShape } from './proxy-protocol-config.ts';
 import { addressIn, localAddressIn, objectName, pathIn, socketIn } from './shapes.ts';
 
 /** A sidecar's file, with every default filled in and every path absolute. */
@@ -59,6 +60,7 @@ export interface InboundConfig {
   readonly listen: Address;
   readonly app: Address;
   readonly protocol: (typeof protocols)[number];
+  readonly proxyProtocol?: ProxyProtocolConfig | undefined;
 }
 
 export function readSidecarConfig(file: string): SidecarConfig {
@@ -81,13 +83,21 @@ export function sidecarShape(folder: string): Shape<Omit<SidecarConfig, 'file'>>
     }),
     gateway: field(boolean(), { default: false, describe: 'true for the door of the mesh' }),
   });
-  const inbound = object({
+  const listener = object({
     listen: field(address, { required: true, describe: 'where other sidecars connect' }),
     app: field(address, { required: true, describe: 'where the application listens' }),
     protocol: field(oneOf(protocols), {
       default: 'auto' as const,
       describe: 'what the application speaks; auto looks',
     }),
+    proxyProtocol: field(proxyProtocolShape, {
+      nullable: true,
+      describe: 'load balancers that say with a PROXY header on whose behalf they connect',
+    }),
+  });
+  const inbound = check(listener, ({ listen, proxyProtocol }, here) => {
+    if (proxyProtocol === undefined || listen === undefined || !isUnix(listen)) return;
+    here.fault('who connects to a unix socket has no address', 'listen on a port, or leave it out', 'proxyProtocol');
   });
   const written = object({
     workload: field(workload, { required: true, describe: 'whom this sidecar stands beside' }),

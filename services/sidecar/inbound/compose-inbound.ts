@@ -18,6 +18,7 @@ export interface InboundSettings {
   readonly listen: Address;
   readonly app: Address;
   readonly protocol: Protocol;
+  readonly proxyProtocol?: { readonly from: readonly string[] } | undefined;
 }
 
 export interface InboundParts extends SidecarParts {
@@ -69,6 +70,7 @@ export async function composeInbound(settings: InboundSettings, index: number, p
     mode: () => revision()?.modeFor(port),
     identity: parts.identity,
     limits,
+    proxies: settings.proxyProtocol?.from,
     onRefused: (refused) => reportRefused(refusals, refused),
     onConnection: (socket, connection, wire) => {
       if (wire !== 'tcp') {

@@ -8,6 +8,8 @@ import type { Connection } from '../connection.ts';
 import type { Limits } from '../limits.ts';
 import { type Wire, firstBytes, isTls, sniff } from './first-bytes.ts';
 import { claimedName, identifyClient } from './identify-client.ts';
+import { looksProxied } from './proxy-protocol/header.ts';
+import { ProxiedConnections } from './proxy-protocol/proxied-connections.ts';
 import type { RefusedConnection } from './refusal.ts';
 
 export type MtlsMode = 'STRICT' | 'PERMISSIVE' | 'DISABLE';
@@ -19,6 +21,8 @@ export interface InboundListenerOptions {
   readonly mode: () => MtlsMode | undefined;
   readonly identity: IdentitySource;
   readonly limits: Limits;
+  /** Peers, by address or block, that must say with a PROXY header on whose behalf they connect. */
+  readonly proxies: readonly string[] | undefined;
   readonly onConnection: (socket: Socket, connection: Connection, wire: Wire) => void;
   readonly onRefused: (refused: RefusedConnection) => void;
 }
@@ -31,10 +35,12 @@ export class InboundListener implements Disposable {
   readonly #options: InboundListenerOptions;
   readonly #server: Server;
   readonly #tls: TlsServer;
+  readonly #proxied: ProxiedConnections | undefined;
   readonly #stop: () => void;
 
   constructor(options: InboundListenerOptions) {
     this.#options = options;
+    this.#proxied = options.proxies && new ProxiedConnections(options.proxies, options.limits.handshakeMs);
     this.#server = createServer({ noDelay: true, allowHalfOpen: true }, (socket) => void this.#arrive(socket));
     this.#server.maxConnections = 10_000;
     this.#tls = createTlsServer({
@@ -69,6 +75,12 @@ export class InboundListener implements Disposable {
       this.#refuse(socket, 'plaintext', 'no policy revision is in force yet');
       return;
     }
+    const refusal = await this.#proxied?.arrive(socket);
+    if (refusal !== undefined) {
+      if (refusal === 'closed') socket.destroy();
+      else this.#refuse(socket, 'plaintext', refusal.reason);
+      return;
+    }
     if (mode === 'DISABLE' && protocol === 'tcp') {
       this.#options.onConnection(socket, this.#plaintext(socket), 'tcp');
       return;
@@ -81,6 +93,8 @@ export class InboundListener implements Disposable {
       if (mode === 'PERMISSIVE' && protocol === 'tcp')
         this.#options.onConnection(socket, this.#plaintext(socket), 'tcp');
       else this.#refuse(socket, 'plaintext', 'no byte came in time');
+    } else if (this.#proxied !== undefined && looksProxied(bytes)) {
+      this.#refuse(socket, 'plaintext', 'a PROXY header that nobody asked for');
     } else if (mode !== 'DISABLE' && isTls(bytes)) {
       this.#tls.emit('connection', socket);
     } else if (mode === 'STRICT') {
@@ -106,6 +120,10 @@ export class InboundListener implements Disposable {
   #secured(socket: TLSSocket): Connection | undefined {
     const { identity, mode } = this.#options;
     try {
+      if (this.#proxied?.knows(socket) === false) {
+        this.#refuse(socket, 'tls', 'the connection ended during its handshake');
+        return undefined;
+      }
       const client = identifyClient(socket, identity.current());
       // The mode is asked again: it may have become stricter during the handshake.
       if (client === undefined && mode() !== 'PERMISSIVE') {
@@ -113,7 +131,7 @@ export class InboundListener implements Disposable {
         return undefined;
       }
       return {
-        ...ends(socket),
+        ...this.#ends(socket),
         transport: 'tls',
         peer: client?.id,
         fingerprint: client?.certificate.fingerprint256.replaceAll(':', '').toLowerCase(),
@@ -128,13 +146,22 @@ export class InboundListener implements Disposable {
 
   #plaintext(socket: Socket): Connection {
     const nobody = { peer: undefined, fingerprint: undefined, peerExpires: undefined, serverName: undefined };
-    return { ...ends(socket), ...nobody, transport: 'plaintext' };
+    return { ...this.#ends(socket), ...nobody, transport: 'plaintext' };
+  }
+
+  #ends(socket: Socket): Pick<Connection, 'remote' | 'local' | 'proxied'> {
+    const proxied = this.#proxied?.of(socket);
+    return {
+      remote: { address: socket.remoteAddress ?? '', port: socket.remotePort ?? 0 },
+      local: { address: socket.localAddress ?? '', port: socket.localPort ?? 0 },
+      ...(proxied === undefined ? {} : { proxied }),
+    };
   }
 
   #refuse(socket: Socket | TLSSocket, transport: 'plaintext' | 'tls', reason: string): void {
     const shown = transport === 'tls' ? (socket as TLSSocket) : undefined;
     const claimed = shown === undefined ? undefined : claimedName(shown);
-    this.#options.onRefused({ ...ends(socket), transport, reason, claimed, serverName: shown && nameOf(shown) });
+    this.#options.onRefused({ ...this.#ends(socket), transport, reason, claimed, serverName: shown && nameOf(shown) });
     socket.destroy();
   }
 }
@@ -172,11 +199,4 @@ function alpnFor(protocol: Protocol): { ALPNProtocols?: string[] } {
 function nameOf(socket: TLSSocket): string | undefined {
   const name = (socket as { servername?: string | false | null }).servername;
   return typeof name === 'string' && name !== '' ? name : undefined;
-}
-
-function ends(socket: Socket): Pick<Connection, 'remote' | 'local'> {
-  return {
-    remote: { address: socket.remoteAddress ?? '', port: socket.remotePort ?? 0 },
-    local: { address: socket.localAddress ?? '', port: socket.localPort ?? 0 },
-  };
 }

@@ -12,11 +12,12 @@ type Parts = Pick<SidecarParts, 'workload' | 'identity' | 'reporter' | 'counts' 
 
 /** A connection that was not let in is logged, counted and audited like a request that was denied. */
 export function reportRefused(parts: Parts, refused: RefusedConnection): void {
-  const { reason, transport, remote, local, claimed, serverName } = refused;
+  const { reason, transport, remote, local, proxied, claimed, serverName } = refused;
   const connection: Connection = {
     transport,
     remote,
     local,
+    proxied,
     serverName,
     peer: undefined,
     fingerprint: undefined,
@@ -33,7 +34,8 @@ export function reportBroken(parts: Parts, connection: Connection, reason: strin
 function tell(parts: Parts, connection: Connection, reason: string): void {
   const { workload, identity, port, clock, reporter, counts, newId } = parts;
   const { address } = connection.remote;
-  counts.refused(connection.transport, { reason, from: address, peer: connection.peer?.toString() });
+  const client = connection.proxied?.source?.address;
+  counts.refused(connection.transport, { reason, from: address, client, peer: connection.peer?.toString() });
   const facts = { connection, workload, port, now: clock.now(), identity: identity.current().spiffeId };
   const attributes = connectionAttributes(facts);
   addDecision(attributes, ownRefusal(newId(), 403, grpcStatus.UNAUTHENTICATED, reason));

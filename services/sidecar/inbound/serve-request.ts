@@ -164,11 +164,16 @@ function fieldsForApplication(serving: InboundServing, exchange: Exchange, head:
   let fields = [...head.fields];
   if (firstOf(fields, 'x-request-id') === undefined) fields.push('x-request-id', serving.newId());
   // As upstream: the door of the mesh adds the hop, sidecars behind it are part of the workload and add none.
-  if (serving.workload.gateway) fields = appendForwarded(fields, connection.remote.address);
+  if (serving.workload.gateway) fields = appendForwarded(fields, clientAddress(connection));
   if (connection.peer === undefined) return fields;
   const by = serving.identity.current().spiffeId.toString();
   const who = `By=${by};Hash=${connection.fingerprint ?? ''};URI=${connection.peer.toString()}`;
   return setField(fields, 'x-forwarded-client-cert', who);
+}
+
+/** What a proxy does not know cannot be passed on as an address (RFC 7239 §6.2 has the same word). */
+function clientAddress({ proxied, remote }: Connection): string {
+  return proxied === undefined ? remote.address : (proxied.source?.address ?? 'unknown');
 }
 
 async function answerOwn(exchange: Exchange, { head, body }: OwnAnswer): Promise<Course> {

@@ -168,6 +168,26 @@ failOpen: true
     [`${minimum}outbound: { listen: 0.0.0.0:15001 }`, 'plaintext is served on this host only'],
     [`${minimum}inbound: [ { listen: 127.0.0.1:1 } ]`, 'inbound[0].app: is missing'],
     [`${minimum}failopen: true`, 'unknown key `failopen`'],
+    [
+      'workload: { namespace: n, name: w }\nidentity: { workloadApi: ./w }\ninbound: [{ listen: 127.0.0.1:3, app: 127.0.0.1:4, proxyProtocol: {} }]',
+      'from',
+    ],
+    [
+      'workload: { namespace: n, name: w }\nidentity: { workloadApi: ./w }\ninbound: [{ listen: 127.0.0.1:3, app: 127.0.0.1:4, proxyProtocol: { from: [] } }]',
+      'from',
+    ],
+    [
+      'workload: { namespace: n, name: w }\nidentity: { workloadApi: ./w }\ninbound: [{ listen: 127.0.0.1:3, app: 127.0.0.1:4, proxyProtocol: { from: [localhost] } }]',
+      'is no IP address or CIDR block',
+    ],
+    [
+      'workload: { namespace: n, name: w }\nidentity: { workloadApi: ./w }\ninbound: [{ listen: 127.0.0.1:3, app: 127.0.0.1:4, proxyProtocol: { from: [10.0.0.0/33] } }]',
+      'is no IP address or CIDR block',
+    ],
+    [
+      'workload: { namespace: n, name: w }\nidentity: { workloadApi: ./w }\ninbound: [{ listen: unix:./s, app: 127.0.0.1:4, proxyProtocol: { from: [10.0.0.1] } }]',
+      'who connects to a unix socket has no address',
+    ],
   ])('%j is refused', (text, message) => {
     expect(refusalOf(() => readSidecarConfig(fileWith(text))).message).toContain(message);
   });

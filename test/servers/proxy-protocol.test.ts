@@ -1,0 +1,120 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, connect, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { get, tlsSocket } from '#test/fakes/raw-http.ts';
+import { type World, anyPort, spiffeIdOf, startWorld } from '#test/fakes/sidecar-world.ts';
+
+const envoy = join(import.meta.dirname, '../../node_modules/.venv/bin/envoy');
+const ports = { V1: 0, V2: 0 };
+let world: World;
+let process: ChildProcess;
+let folder: string;
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  return port;
+}
+
+/** A load balancer in front of the sidecar that tells on whose behalf it connects. */
+function balancer(version: 'V1' | 'V2', port: number, sidecar: number): { listener: unknown; cluster: unknown } {
+  const at = (where: number): unknown => ({ socket_address: { address: '127.0.0.1', port_value: where } });
+  const typed = (type: string, more: object): unknown => ({ '@type': `type.googleapis.com/${type}`, ...more });
+  return {
+    listener: {
+      address: at(port),
+      filter_chains: [
+        {
+          filters: [
+            {
+              name: 'tcp',
+              typed_config: typed('envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy', {
+                stat_prefix: version,
+                cluster: version,
+              }),
+            },
+          ],
+        },
+      ],
+    },
+    cluster: {
+      name: version,
+      load_assignment: {
+        cluster_name: version,
+        endpoints: [{ lb_endpoints: [{ endpoint: { address: at(sidecar) } }] }],
+      },
+      transport_socket: {
+        name: 'proxied',
+        typed_config: typed('envoy.extensions.transport_sockets.proxy_protocol.v3.ProxyProtocolUpstreamTransport', {
+          config: { version },
+          transport_socket: {
+            name: 'raw',
+            typed_config: typed('envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer', {}),
+          },
+        }),
+      },
+    },
+  };
+}
+
+beforeAll(async () => {
+  if (!existsSync(envoy)) throw new Error('no Envoy: `.ci/run` says how to install it');
+  world = await startWorld();
+  const app = await world.application((_request, response) => response.end('hello'));
+  const { inboundPort } = await world.sidecar({
+    serviceAccount: 'web',
+    inbound: [{ listen: anyPort, app: app.address, protocol: 'auto', proxyProtocol: { from: ['127.0.0.1'] } }],
+  });
+  ports.V1 = await freePort();
+  ports.V2 = await freePort();
+  const sides = [balancer('V1', ports.V1, inboundPort), balancer('V2', ports.V2, inboundPort)];
+  folder = mkdtempSync(join(tmpdir(), 'garrison-envoy-'));
+  const file = join(folder, 'envoy.json');
+  const resources = { listeners: sides.map(({ listener }) => listener), clusters: sides.map(({ cluster }) => cluster) };
+  writeFileSync(file, JSON.stringify({ static_resources: resources }));
+  process = spawn(envoy, ['-c', file, '--use-dynamic-base-id', '--concurrency', '1'], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  for await (const line of createInterface({ input: process.stderr! })) {
+    if (line.includes('all dependencies initialized. starting workers')) break;
+  }
+  process.stderr?.resume();
+});
+
+afterAll(async () => {
+  const ended = once(process, 'close');
+  process.kill('SIGTERM');
+  await ended;
+  rmSync(folder, { recursive: true });
+  await world[Symbol.asyncDispose]();
+});
+
+describe.each(['V1', 'V2'] as const)('an Envoy that speaks the PROXY protocol, %s', (version) => {
+  const dialled = async () => {
+    // The whole block is this host's: a client with an address that is not the balancer's.
+    const socket = connect({ host: '127.0.0.1', port: ports[version], localAddress: '127.0.0.9' });
+    await once(socket, 'connect');
+    return socket;
+  };
+  const lastAsked = () => world.asked.at(-1);
+
+  test('tells the address of a plain client', async () => {
+    expect((await get(await dialled())).text).toContain('hello');
+    expect(lastAsked()?.get('garrison.source.proxied_ip')).toEqual(Buffer.from([127, 0, 0, 9]));
+    expect(lastAsked()?.get('source.ip')).toEqual(Buffer.from([127, 0, 0, 1]));
+  });
+
+  test('tells the address of a client that proves its identity through it', async () => {
+    const identity = await world.pki.identity(spiffeIdOf('caller'));
+    expect((await get(await tlsSocket(0, identity, { socket: await dialled() }))).text).toContain('hello');
+    expect(lastAsked()?.get('garrison.source.proxied_ip')).toEqual(Buffer.from([127, 0, 0, 9]));
+    expect(lastAsked()?.get('source.principal')).toBe('cluster.local/ns/shop/sa/caller');
+  });
+});
