@@ -1,8 +1,6 @@
 import type { AdminServer } from '#runtime/admin-server.ts';
 import type { Clock } from '#runtime/clock.ts';
-import { makeStore, openDatabase } from '#runtime/database.ts';
 import { lockFile } from '#runtime/lock-file.ts';
-import { GarrisonError } from '#proto/errors/index.ts';
 import type { RenewingIdentity } from '#runtime/identity/renewing-identity.ts';
 import type { Logger } from '#runtime/logger.ts';
 import type { StateFolder } from '#runtime/state-folder.ts';
@@ -10,9 +8,12 @@ import type { Authorities } from './authority/authorities.ts';
 import { AuthorityDesk } from './authority/authority-desk.ts';
 import { openAuthorities } from './authority/open-authorities.ts';
 import type { CaCounts } from './ca-counts.ts';
+import { followOthers } from './follow-others.ts';
 import { IssuingDesk } from './issuing/desk.ts';
+import { LedgerReadiness } from './ledger/ledger-readiness.ts';
+import { instanceOf, openLedger } from './ledger/open-ledger.ts';
 import type { Ledger } from './ledger/port.ts';
-import { SqliteLedger } from './ledger/sqlite-ledger.ts';
+import { isShared } from './ledger/shared-ledger.ts';
 import { Registrations } from '#services/workload/registrations.ts';
 import { Revocations } from './revocations.ts';
 import { ownIdentity } from './serving/own-identity.ts';
@@ -57,23 +58,21 @@ export async function openCaCore(
   admin: AdminServer,
 ): Promise<CaCore> {
   const { state, clock, logger, random, passphrase } = around;
-  const { trustDomain, instance, ttl, life, serverNames } = settings;
+  const { trustDomain, ttl, life, serverNames } = settings;
   await using opening = new AsyncDisposableStack();
-  // Two authorities with one ledger would each take what the other is about to sign for abandoned.
+  // Two authorities in one folder would each take what the other is about to sign for abandoned.
   opening.use(lockFile(state.join('ca', 'lock')));
-  const file = state.join('ca', 'ledger.db');
-  const ledger = opening.use(
-    makeStore(openDatabase(file, { durable: true }), file, (database) => new SqliteLedger(database)),
-  );
-  const unfinished = await ledger.abandon(instance);
-  if (unfinished > 0) logger.warn('the ledger holds intents of unknown outcome', { certificates: unfinished });
+  const ledger = opening.use(await openLedger(settings, around));
   const press = { ledger, clock };
+  const instance = (): number => instanceOf(ledger, settings);
   const authorityOptions = { ...press, trustDomain, instance, life, state, passphrase, logger };
-  const authorities = await openAuthorities(authorityOptions);
+  const open = (): Promise<Authorities> => openAuthorities(authorityOptions);
+  const authorities = isShared(ledger) ? await ledger.exclusively(open) : await open();
   const authorityDesk = new AuthorityDesk(authorityOptions, authorities);
   const revocations = await Revocations.open(ledger, clock);
   const tokens = new TokenDesk(ledger, clock, authorities);
-  const writable = ledgerReadiness(admin, logger);
+  opening.defer(followOthers(ledger, { authorityDesk, revocations, tokens, logger }));
+  const writable = opening.use(new LedgerReadiness(ledger, { readiness: admin.readiness, clock, logger }));
   const desk = new IssuingDesk({
     ...press,
     authorities,
@@ -81,13 +80,12 @@ export async function openCaCore(
     instance,
     ttl,
     onIssued: (leaf, { caller, grant, redeem }) => {
-      writable(undefined);
       if (redeem !== undefined) tokens.redeemed();
       counts.issued(caller);
       logger.info('certificate issued', { id: leaf.id, serial: leaf.serial, caller, grant, expires: leaf.notAfter });
     },
     onFailed: (error) => {
-      writable(error);
+      writable.failed(error);
       counts.failed(error);
     },
   });
@@ -122,19 +120,5 @@ export async function openCaCore(
     changes,
     identity,
     [Symbol.asyncDispose]: dispose,
-  };
-}
-
-/** While the ledger cannot be written nothing is signed, and `/readyz` says why. */
-function ledgerReadiness(admin: AdminServer, logger: Logger): (error: unknown) => void {
-  let clear: (() => void) | undefined;
-  return (error) => {
-    if (error === undefined) {
-      clear?.();
-      clear = undefined;
-    } else if (error instanceof GarrisonError && error.code === 'UNAVAILABLE') {
-      clear ??= admin.readiness.pending(`ledger: ${error.message}`);
-      logger.error('certificate not issued', { error });
-    }
   };
 }

@@ -32,6 +32,11 @@ export class Revocations {
     return () => this.#listeners.delete(listener);
   }
 
+  /** Takes up what another process did. */
+  refresh(): Promise<void> {
+    return this.#read();
+  }
+
   async revokeSerial(serial: SerialHex, reason: string): Promise<void> {
     const entry = await this.#ledger.find(serial);
     if (entry === undefined) throw new GarrisonError('NOT_FOUND', `no certificate has the serial \`${serial}\``);

@@ -21,7 +21,10 @@ export interface CaSettings {
   readonly ttl: TtlRules;
   readonly tokenSeconds: number;
   readonly life: AuthorityLife;
-  /** First byte of serials: two processes that issue for one trust domain differ in it. */
+  /** Undefined: a file in the state folder. */
+  readonly database: string | undefined;
+  readonly databasePasswordFile: string | undefined;
+  /** First byte of serials, where one process writes the ledger. */
   readonly instance: number;
   /** The configuration as `/config` shows it, without secrets. */
   readonly shown: unknown;
@@ -44,6 +47,8 @@ export function caSettings(config: Config): CaSettings {
     ttl: { defaultSeconds, maxSeconds: Math.max(defaultSeconds, defaultTtl.maxSeconds) },
     tokenSeconds: Math.floor(ca.joinTokenTtlMs / 1000),
     life: defaultAuthorityLife,
+    database: ca.database,
+    databasePasswordFile: ca.databasePasswordFile,
     instance: 1,
     shown: showConfig(config),
   };

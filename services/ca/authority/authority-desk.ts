@@ -92,6 +92,11 @@ export class AuthorityDesk {
     });
   }
 
+  /** Takes up what another process did. */
+  refresh(): Promise<void> {
+    return this.#inTurn(() => this.#read());
+  }
+
   #inTurn<T>(work: () => Promise<T>): Promise<T> {
     const done = this.#turn.then(work);
     this.#turn = done.catch(() => undefined);
@@ -105,12 +110,18 @@ export class AuthorityDesk {
   async #put(changed: readonly AuthorityRecord[]): Promise<void> {
     const { ledger, logger } = this.#options;
     await ledger.putAuthorities(changed);
+    await this.#read();
+    const { sequence } = this.#authorities;
+    for (const { id, state } of changed) logger.info('authority changed', { authority: id, state, sequence });
+  }
+
+  async #read(): Promise<void> {
+    const { ledger } = this.#options;
     const { records, sequence } = await ledger.listAuthorities();
     this.#authorities.replace(
       records.map((record) => loadAuthority(this.#options, record)),
       sequence,
     );
-    for (const { id, state } of changed) logger.info('authority changed', { authority: id, state, sequence });
   }
 
   #find(id: string): Authority {

@@ -28,7 +28,8 @@ export interface NewAuthority {
 
 export interface Ceremony extends Press {
   readonly trustDomain: TrustDomain;
-  readonly instance: number;
+  /** First byte of serials; may change while the process runs. */
+  readonly instance: () => number;
   readonly life: AuthorityLife;
 }
 
@@ -69,7 +70,7 @@ async function certify(
   const seconds = profile === 'root' ? life.rootSeconds : life.issuingSeconds;
   const plan = planAuthority(profile, {
     trustDomain,
-    serial: newSerial(instance, now, randomBytes),
+    serial: newSerial(instance(), now, randomBytes),
     key: own.publicKey,
     validity: validityFor({ now, seconds, backdateSeconds, within: by?.issuer.validity }),
     issuer: by?.issuer,

@@ -36,7 +36,8 @@ export interface IssuedLeaf {
 export interface DeskOptions extends Press {
   readonly authorities: Authorities;
   readonly trustDomain: TrustDomain;
-  readonly instance: number;
+  /** First byte of serials; may change while the process runs. */
+  readonly instance: () => number;
   readonly ttl: TtlRules;
   readonly backdateSeconds?: number;
   readonly onIssued?: (leaf: IssuedLeaf, warrant: Warrant) => void;
@@ -72,7 +73,7 @@ export class IssuingDesk {
     const within = authority.issuing.validity;
     const plan = {
       profile: 'leaf',
-      serial: newSerial(instance, now, randomBytes),
+      serial: newSerial(instance(), now, randomBytes),
       id: request.id,
       dnsNames: request.dnsNames,
       commonName: '',

@@ -1,6 +1,7 @@
 import path from 'node:path';
 import { type Shape, boolean, duration, field, integer, list, map, object, string } from '#schema/index.ts';
 import type { Address } from '../address.ts';
+import { databaseUrl } from './database-config.ts';
 import { addressIn, hostOrBlock, localAddressIn, pathIn, socketIn } from './shapes.ts';
 
 export interface CaConfig {
@@ -11,6 +12,9 @@ export interface CaConfig {
   readonly admin: Address;
   readonly x509TtlMs: number;
   readonly joinTokenTtlMs: number;
+  /** PostgreSQL; undefined: a file in the state folder. */
+  readonly database: string | undefined;
+  readonly databasePasswordFile: string | undefined;
 }
 
 export interface AuthzConfig {
@@ -80,6 +84,14 @@ export function caShape(folder: string): Shape<CaConfig> {
     joinTokenTtl: field(duration({ minMs: 1000, maxMs: day }), {
       default: 600_000,
       describe: 'how long a join token may be redeemed; `10m`',
+    }),
+    database: field(databaseUrl, {
+      nullable: true,
+      describe: 'a PostgreSQL for the ledger, shared by several authorities; a file in `state` where it is left out',
+    }),
+    databasePasswordFile: field(pathIn(folder), {
+      nullable: true,
+      describe: 'a file with the password of `database`; else `PGPASSWORD` or `~/.pgpass`',
     }),
   });
   return map(written, ({ x509Ttl, joinTokenTtl, ...rest }) => ({

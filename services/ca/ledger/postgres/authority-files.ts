@@ -36,6 +36,12 @@ export class AuthorityFiles {
     }
   }
 
+  /** The keys of what is revoked; its certificates stay to be looked at. */
+  remove(authority: string): void {
+    const folder = `ca/authorities/${authority}`;
+    for (const file of this.#names(folder)) if (file.includes('-key')) this.#state.remove(`${folder}/${file}`);
+  }
+
   #names(folder: string): string[] {
     try {
       return readdirSync(this.#state.join(folder)).filter((file) => file.endsWith('.pem') && file !== 'root-key.pem');

@@ -230,6 +230,7 @@ export class PostgresLedger implements SharedLedger {
       }),
     );
     files?.place(listed.files);
+    for (const { id, state } of listed.records) if (state === 'revoked') files?.remove(String(id));
     this.#sequence = listed.sequence;
     return { records: listed.records.map(readAuthority), sequence: listed.sequence };
   }
@@ -250,7 +251,7 @@ export class PostgresLedger implements SharedLedger {
       const values = [this.#lease.instance, this.#lease.holder, again, ...lists];
       const text = 'SELECT kind, item, fault FROM garrison.record($1, $2, $3, $4, $5, $6)';
       const { rows } = await this.#pool.query<Fault & QueryResultRow>({ name: 'record', text, values });
-      return rows.map(({ kind, item, fault }) => ({ kind, item: Number(item), fault }));
+      return rows.map(({ kind, item, fault }) => ({ kind, item: Number(item as unknown), fault }));
     };
     try {
       return await send(false).catch((error: unknown) => {
@@ -267,7 +268,7 @@ export class PostgresLedger implements SharedLedger {
     const { clock, logger } = this.#options;
     const { signal } = this.#stop;
     let away = false;
-    while (!signal.aborted) {
+    for (;;) {
       await clock.sleep(renewMs, signal);
       if (signal.aborted) return;
       try {
