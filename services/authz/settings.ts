@@ -1,7 +1,7 @@
 import type { Mesh } from '#policies/documents/mesh.ts';
 import type { Address } from '#runtime/address.ts';
 import type { Config } from '#runtime/config/config.ts';
-import type { KeysConfig } from '#runtime/config/service-config.ts';
+import type { KeysConfig } from '#runtime/config/issuer-keys-config.ts';
 import { showConfig } from '#runtime/config/show-config.ts';
 
 export interface AuthzSettings {

@@ -11,6 +11,7 @@ export class CaCounts {
   readonly #failed: CounterMetric;
   readonly #minted: CounterMetric;
   readonly #refusedDocuments: CounterMetric;
+  readonly #keyFetches: CounterMetric;
   #streams = 0;
 
   constructor(metrics: Metrics) {
@@ -25,6 +26,9 @@ export class CaCounts {
       'garrison_ca_documents_refused_total',
       'Changes of the documents that were refused, so that the registrations stayed as they were',
     );
+    this.#keyFetches = metrics.counter('garrison_ca_key_fetches_total', 'Attempts to fetch the keys of an issuer', [
+      'outcome',
+    ]);
     metrics.observedGauge('garrison_ca_workload_streams', 'Open streams of the Workload API', () => this.#streams);
   }
 
@@ -59,6 +63,8 @@ export class CaCounts {
   minted(): void {
     this.#minted.increment();
   }
+
+  readonly keysFetched = (outcome: 'fetched' | 'failed'): void => this.#keyFetches.increment({ outcome });
 
   documentsRefused(): void {
     this.#refusedDocuments.increment();

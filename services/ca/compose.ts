@@ -12,6 +12,7 @@ import { serveIdentityAdmin } from './admin/identity-admin.ts';
 import { describeCa } from './admin/describe-ca.ts';
 import { openCaCore, type CaCore, type CaSurroundings } from './ca-core.ts';
 import { CaCounts } from './ca-counts.ts';
+import { openCallers } from './callers/callers.ts';
 import { followRegistrations } from './registrations/follow-registrations.ts';
 import { ConnectedNodes } from './nodes/connected-nodes.ts';
 import { BootstrapTokens } from './serving/bootstrap-tokens.ts';
@@ -70,7 +71,10 @@ export async function composeCa(
   counts.observeNodes(metrics, nodes);
   admin.page('/config', () => settings.shown).page('/status', () => describeCa(core, nodes, settings));
   const parts = { clock, logger, metrics, counts, nodes };
-  const server = starting.use(certificateServer(settings, core, parts));
+  const callers = starting.use(
+    openCallers(settings.callers, { ...surroundings, ...settings, onFetched: counts.keysFetched }),
+  );
+  const server = starting.use(certificateServer(settings, core, parts, callers));
   const workload = starting.use(workloadServer(settings, core, parts));
   const control = starting.use(new GrpcServer({ logger }));
   serveIdentityAdmin(control, {

@@ -7,6 +7,7 @@ import type { Metrics } from '#runtime/metrics.ts';
 import { trustBundle } from './admin/identity-admin.ts';
 import type { CaCore } from './ca-core.ts';
 import type { CaCounts } from './ca-counts.ts';
+import type { Callers } from './callers/callers.ts';
 import { authenticateSvid } from './certificate-service/authenticate-svid.ts';
 import { authenticateToken } from './certificate-service/authenticate-token.ts';
 import { createCertificate } from './certificate-service/create-certificate.ts';
@@ -30,11 +31,18 @@ export function certificateServer(
   { trustDomain }: CaSettings,
   core: CaCore,
   { clock, logger, metrics, nodes }: ServerParts,
+  callers: Callers,
 ): GrpcServer {
   const { desk, tokens, registrations, ledger } = core;
-  const authenticators = [authenticateToken(tokens, registrations, clock), authenticateSvid(ledger, registrations)];
+  const authenticators = [
+    authenticateToken(tokens, registrations, clock),
+    ...callers.byToken,
+    ...callers.byProxy,
+    authenticateSvid(ledger, registrations, callers.grants),
+  ];
+  const parts = { desk, registrations, authenticators, logger };
   const server = new GrpcServer({ logger, metrics })
-    .unary(IstioCertificateServiceService.createCertificate, createCertificate(desk, authenticators))
+    .unary(IstioCertificateServiceService.createCertificate, createCertificate(parts))
     .serverStream(TrustService.watchBundle, watchTrust(core, trustDomain));
   return serveNodes(server, { ...core, nodes });
 }

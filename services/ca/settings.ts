@@ -1,7 +1,9 @@
 import type { TrustDomain } from '#ca/spiffe-id.ts';
 import type { Mesh } from '#policies/documents/index.ts';
 import type { Address } from '#runtime/address.ts';
+import type { CallersConfig } from '#runtime/config/callers-config.ts';
 import type { Config } from '#runtime/config/config.ts';
+import type { NodesConfig } from '#runtime/config/nodes-config.ts';
 import { showConfig } from '#runtime/config/show-config.ts';
 import { defaultAuthorityLife, type AuthorityLife } from './authority/create-authority.ts';
 import { defaultTtl, type TtlRules } from './issuing/desk.ts';
@@ -21,6 +23,8 @@ export interface CaSettings {
   readonly ttl: TtlRules;
   readonly tokenSeconds: number;
   readonly life: AuthorityLife;
+  readonly callers: CallersConfig;
+  readonly nodes: NodesConfig;
   /** Undefined: a file in the state folder. */
   readonly database: string | undefined;
   readonly databasePasswordFile: string | undefined;
@@ -47,6 +51,8 @@ export function caSettings(config: Config): CaSettings {
     ttl: { defaultSeconds, maxSeconds: Math.max(defaultSeconds, defaultTtl.maxSeconds) },
     tokenSeconds: Math.floor(ca.joinTokenTtlMs / 1000),
     life: defaultAuthorityLife,
+    callers: ca.callers,
+    nodes: ca.nodes,
     database: ca.database,
     databasePasswordFile: ca.databasePasswordFile,
     instance: 1,

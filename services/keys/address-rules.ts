@@ -63,7 +63,7 @@ function behindTranslator(address: Address): Address {
   return contains(translated, address) ? { family: 4, words: address.words.slice(3) } : address;
 }
 
-function contains(block: Block, address: Address): boolean {
+export function contains(block: Block, address: Address): boolean {
   if (block.family !== address.family) return false;
   return block.words.every((word, i) => (((address.words[i] ?? 0) ^ word) & wordMask(block.bits - 32 * i)) === 0);
 }

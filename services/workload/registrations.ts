@@ -38,3 +38,17 @@ export function nodeMayAskFor({ node }: Registration, spiffeId: string): boolean
     identity.endsWith('/*') ? spiffeId.startsWith(identity.slice(0, -1)) : spiffeId === identity,
   );
 }
+
+/**
+ * The registrations that say what a node may ask for: those for its identity, and those for what was found out of it when
+ * it was attested. Selectors of workloads hold of no node, and the other way round.
+ */
+export function nodeRights(
+  all: readonly Registration[],
+  spiffeId: string,
+  selectors: ReadonlySet<string>,
+): Registration[] {
+  const met = ({ selectors: needed }: Registration): boolean =>
+    needed.length > 0 && needed.every((selector) => selectors.has(selector));
+  return all.filter((one) => one.node !== undefined && (one.spiffeId === spiffeId || met(one)));
+}

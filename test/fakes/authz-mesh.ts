@@ -10,7 +10,7 @@ import type { CheckRequest, CheckResponse } from '#proto/gen/istio/mixer/v1/mixe
 import { formatAddress } from '#runtime/address.ts';
 import { systemClock } from '#runtime/clock.ts';
 import type { Clock } from '#runtime/clock.ts';
-import type { KeysConfig } from '#runtime/config/service-config.ts';
+import type { KeysConfig } from '#runtime/config/issuer-keys-config.ts';
 import { callUnary } from '#runtime/grpc/call-unary.ts';
 import { grpcClient } from '#runtime/grpc/client.ts';
 import { staticIdentity } from '#runtime/identity-source.ts';

@@ -9,10 +9,12 @@ export interface Claim {
   /** The registration's own lifetime: what is asked beyond it is cut to it. */
   readonly ttlSeconds: number | undefined;
   readonly warrant: Warrant;
+  /** What was found out of it when it was attested, where it is a node. */
+  readonly nodeSelectors?: ReadonlySet<string>;
 }
 
 /** Finds out who calls. Undefined: this way of proving oneself was not tried. Throws when it was tried and failed. */
-export type Authenticator = (context: CallContext) => Promise<Claim | undefined>;
+export type Authenticator = (context: CallContext) => Promise<Claim | undefined> | Claim | undefined;
 
 /** The credentials of `authorization: Bearer …`, if that is what there is. */
 export function bearerOf({ metadata }: CallContext): string | undefined {

@@ -3,44 +3,66 @@ import { decodePem, encodePem } from '#ca/pem.ts';
 import { GarrisonError } from '#proto/errors/index.ts';
 import type { IstioCertificateRequest, IstioCertificateResponse } from '#proto/gen/istio/v1/auth/ca.ts';
 import type { CallContext, UnaryHandler } from '#runtime/grpc/method.ts';
+import type { Logger } from '#runtime/logger.ts';
+import type { Registrations } from '#services/workload/registrations.ts';
 import type { IssuingDesk } from '../issuing/desk.ts';
 import { bearerOf, type Authenticator, type Claim } from './claim.ts';
+import { impersonate } from './impersonate.ts';
+import { opaque } from './opaque.ts';
 
 /** A request of 8 KiB in base64, with its lines and room. */
 const maxPemCharacters = 12_288;
+
+export interface CertificateServiceParts {
+  readonly desk: IssuingDesk;
+  readonly registrations: Registrations;
+  /** In the order in which they are tried. */
+  readonly authenticators: readonly Authenticator[];
+  readonly logger: Logger;
+}
 
 /**
  * istio.v1.auth.IstioCertificateService/CreateCertificate: leaf first, root last, one PEM certificate an element.
  * Of the request's text only the key and the proof of possession are believed; who the caller is, it proves otherwise.
  */
 export function createCertificate(
-  desk: IssuingDesk,
-  authenticators: readonly Authenticator[],
+  parts: CertificateServiceParts,
 ): UnaryHandler<IstioCertificateRequest, IstioCertificateResponse> {
+  const { desk, registrations, logger } = parts;
   return async (request, context) => {
-    const claim = await authenticate(authenticators, context);
-    refuseImpersonation(request);
+    const caller = await authenticate(parts, context);
+    refuseSigner(request);
+    const wanted: unknown = request.metadata?.['ImpersonatedIdentity'];
+    const claim = wanted === undefined || wanted === '' ? caller : impersonate(caller, wanted, registrations);
     const { publicKey } = readRequest(derOf(request.csr));
     const { id, dnsNames, warrant } = claim;
     const ttlSeconds = lifetime(request.validityDuration, desk.allowed(claim.ttlSeconds));
-    const { chain } = await desk.issue({ id, dnsNames, publicKey, ttlSeconds }, warrant);
-    return { certChain: chain.map((der) => encodePem('CERTIFICATE', der)) };
+    try {
+      const { chain } = await desk.issue({ id, dnsNames, publicKey, ttlSeconds }, warrant);
+      return { certChain: chain.map((der) => encodePem('CERTIFICATE', der)) };
+    } catch (error) {
+      // A token that somebody else spent between the look at it and the intent to sign.
+      const spent = error instanceof GarrisonError && error.code === 'UNAUTHENTICATED';
+      throw spent ? opaque(error, context, logger) : error;
+    }
   };
 }
 
 /** In order: the first way of proving oneself that the caller tries decides. */
-async function authenticate(authenticators: readonly Authenticator[], context: CallContext): Promise<Claim> {
-  for (const attempt of authenticators) {
-    const claim = await attempt(context);
-    if (claim !== undefined) return claim;
+async function authenticate({ authenticators, logger }: CertificateServiceParts, context: CallContext): Promise<Claim> {
+  try {
+    for (const attempt of authenticators) {
+      const claim = await attempt(context);
+      if (claim !== undefined) return claim;
+    }
+  } catch (error) {
+    throw opaque(error, context, logger);
   }
   const message =
     bearerOf(context) === undefined
       ? 'the caller shows neither token nor certificate'
       : 'the bearer token is of no known kind';
-  throw new GarrisonError('UNAUTHENTICATED', message, {
-    remedy: 'send a join token as `authorization: Bearer …`, or call with a current SVID',
-  });
+  throw opaque(new GarrisonError('UNAUTHENTICATED', message), context, logger);
 }
 
 function derOf(pem: string): Uint8Array {
@@ -60,18 +82,11 @@ function lifetime(asked: bigint, own: number | undefined): number | undefined {
   return own === undefined ? seconds : Math.min(seconds, own);
 }
 
-function refuseImpersonation({ metadata }: IstioCertificateRequest): void {
-  const who: unknown = metadata?.['ImpersonatedIdentity'];
-  if (who !== undefined && who !== '') {
-    throw new GarrisonError('PERMISSION_DENIED', 'this caller may not ask for the identity of another', {
-      place: 'metadata.ImpersonatedIdentity',
-    });
-  }
+function refuseSigner({ metadata }: IstioCertificateRequest): void {
   const signer: unknown = metadata?.['CertSigner'];
-  if (signer !== undefined && signer !== '') {
-    throw new GarrisonError('INVALID_ARGUMENT', 'there is no signer to choose here', {
-      place: 'metadata.CertSigner',
-      remedy: 'leave it out',
-    });
-  }
+  if (signer === undefined || signer === '') return;
+  throw new GarrisonError('INVALID_ARGUMENT', 'there is no signer to choose here', {
+    place: 'metadata.CertSigner',
+    remedy: 'leave it out',
+  });
 }

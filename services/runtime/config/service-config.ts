@@ -1,8 +1,10 @@
 import path from 'node:path';
-import { type Shape, boolean, duration, field, integer, list, map, object, string } from '#schema/index.ts';
+import { type Shape, boolean, duration, field, integer, map, object, string } from '#schema/index.ts';
 import type { Address } from '../address.ts';
-import { databaseUrl } from './database-config.ts';
-import { addressIn, hostOrBlock, localAddressIn, pathIn, socketIn } from './shapes.ts';
+import { type CallersConfig, callersShape, noCallers } from './callers-config.ts';
+import { type KeysConfig, defaultKeys, keysShape } from './issuer-keys-config.ts';
+import { type NodesConfig, nodesShape, noNodes } from './nodes-config.ts';
+import { addressIn, localAddressIn, pathIn, socketIn } from './shapes.ts';
 
 export interface CaConfig {
   readonly listen: Address;
@@ -12,9 +14,8 @@ export interface CaConfig {
   readonly admin: Address;
   readonly x509TtlMs: number;
   readonly joinTokenTtlMs: number;
-  /** PostgreSQL; undefined: a file in the state folder. */
-  readonly database: string | undefined;
-  readonly databasePasswordFile: string | undefined;
+  readonly callers: CallersConfig;
+  readonly nodes: NodesConfig;
 }
 
 export interface AuthzConfig {
@@ -27,15 +28,6 @@ export interface AuthzConfig {
 
 export interface CheckConfig extends AuthzConfig {
   readonly keys: KeysConfig;
-}
-
-/** How the keys of token issuers are fetched. */
-export interface KeysConfig {
-  /** Host names, addresses and CIDR blocks that may be asked though they are not public. */
-  readonly allow: readonly string[];
-  /** PEM file of authorities for key servers, beside those the system knows. */
-  readonly authorities: string | undefined;
-  readonly maxStaleMs: number;
 }
 
 /** `File` is undefined until the folder is known that the default lies in. */
@@ -85,13 +77,13 @@ export function caShape(folder: string): Shape<CaConfig> {
       default: 600_000,
       describe: 'how long a join token may be redeemed; `10m`',
     }),
-    database: field(databaseUrl, {
-      nullable: true,
-      describe: 'a PostgreSQL for the ledger, shared by several authorities; a file in `state` where it is left out',
+    callers: field(callersShape(folder), {
+      default: noCallers,
+      describe: 'how callers may prove themselves beside join token and current SVID',
     }),
-    databasePasswordFile: field(pathIn(folder), {
-      nullable: true,
-      describe: 'a file with the password of `database`; else `PGPASSWORD` or `~/.pgpass`',
+    nodes: field(nodesShape(folder), {
+      default: noNodes,
+      describe: 'how machines may prove themselves, to become nodes, beside join tokens',
     }),
   });
   return map(written, ({ x509Ttl, joinTokenTtl, ...rest }) => ({
@@ -131,32 +123,14 @@ function portFields(folder: string, ports: DefaultPorts) {
 }
 
 export function authzShape(folder: string): Shape<CheckConfig> {
-  const keys = object({
-    allow: field(list(hostOrBlock), {
-      default: [],
-      describe: 'hosts, addresses and CIDR blocks that keys may be fetched from though they are not public',
-    }),
-    authorities: field(pathIn(folder), {
-      nullable: true,
-      describe: 'a PEM file of authorities that key servers may have certificates of, beside the well-known ones',
-    }),
-    maxStale: field(duration({ minMs: 60_000, maxMs: 7 * day }), {
-      default: 6 * 3_600_000,
-      describe: 'how long fetched keys stay good while they cannot be fetched anew; `6h`',
-    }),
-  });
   const written = object({
     ...portFields(folder, { listen: 9091, http: 8181, admin: 15_024 }),
-    keys: field(keys, { default: undefined, describe: 'how the keys of token issuers are fetched' }),
+    keys: field(keysShape(folder), { default: defaultKeys, describe: 'how the keys of token issuers are fetched' }),
   });
-  return map(written, ({ http, keys: given, ...rest }, here) => {
-    const { maxStale, ...places } = given ?? { allow: [], authorities: undefined, maxStale: 6 * 3_600_000 };
-    return {
-      ...rest,
-      http: http ?? (here.has('http') ? undefined : loopback(8181)),
-      keys: { ...places, maxStaleMs: maxStale },
-    };
-  });
+  return map(written, ({ http, ...rest }, here) => ({
+    ...rest,
+    http: http ?? (here.has('http') ? undefined : loopback(8181)),
+  }));
 }
 
 export function telemetryShape(folder: string): Shape<TelemetryConfig<string | undefined>> {

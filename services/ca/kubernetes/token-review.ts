@@ -1,0 +1,129 @@
+import { readFile } from 'node:fs/promises';
+import type { IncomingMessage } from 'node:http';
+import { request as requestHttps } from 'node:https';
+import { readStrictJson } from '#policies/tokens/strict-json.ts';
+import { GarrisonError } from '#proto/errors/index.ts';
+import type { ClusterReview } from '#runtime/config/callers-config.ts';
+
+const timeoutMs = 5000;
+const maxBytes = 256 * 1024;
+const maxTokenCharacters = 16 * 1024;
+
+/** What an API server says of a token that is good. */
+export interface ReviewedToken {
+  /** `system:serviceaccount:NAMESPACE:NAME`, or whoever else it is. */
+  readonly user: string;
+  /** What Kubernetes knows beside: pod and node of a bound token. */
+  readonly extra: ReadonlyMap<string, string>;
+}
+
+/** Asks the API server of a cluster whose token this is (authentication.k8s.io/v1 TokenReview). Throws for every other answer. */
+export async function reviewToken(cluster: ClusterReview, token: string, signal: AbortSignal): Promise<ReviewedToken> {
+  if (token.length > maxTokenCharacters) throw refusal(cluster, 'the token is longer than 16 KiB');
+  const { audiences } = cluster;
+  const answer = await ask(cluster, {
+    body: { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenReview', spec: { token, audiences } },
+    signal,
+  });
+  const status = objectAt(answer, 'status');
+  if (objectAt(answer, 'kind') !== 'TokenReview') throw away(cluster, 'answers with something else');
+  if (objectAt(status, 'authenticated') !== true) throw refusal(cluster, 'the API server does not know the token');
+  if (typeof objectAt(status, 'error') === 'string' && objectAt(status, 'error') !== '') {
+    throw refusal(cluster, 'the API server found a fault in the token');
+  }
+  // A server that knows nothing of audiences leaves them out: then nobody said that the token is for us.
+  const found = objectAt(status, 'audiences');
+  if (!Array.isArray(found) || !audiences.some((audience) => found.includes(audience))) {
+    throw refusal(cluster, 'the token is for another audience');
+  }
+  const user = objectAt(objectAt(status, 'user'), 'username');
+  if (typeof user !== 'string' || user === '') throw away(cluster, 'names no user');
+  return { user, extra: readExtra(objectAt(objectAt(status, 'user'), 'extra')) };
+}
+
+/** GETs an object of the cluster's API. */
+export function getObject(cluster: ClusterReview, path: string, signal: AbortSignal): Promise<unknown> {
+  return ask(cluster, { path, signal });
+}
+
+/** Values are lists; one that holds exactly one text has one reading. */
+function readExtra(extra: unknown): ReadonlyMap<string, string> {
+  if (typeof extra !== 'object' || extra === null) return new Map();
+  return new Map(
+    Object.entries(extra).flatMap(([name, values]: [string, unknown]): [string, string][] => {
+      const [first, ...rest] = Array.isArray(values) ? (values as unknown[]) : [];
+      return typeof first === 'string' && rest.length === 0 ? [[name, first]] : [];
+    }),
+  );
+}
+
+interface Question {
+  readonly path?: string;
+  readonly body?: unknown;
+  readonly signal: AbortSignal;
+}
+
+async function ask(cluster: ClusterReview, { path, body, signal }: Question): Promise<unknown> {
+  const [authority, token] = await Promise.all([read(cluster.ca), read(cluster.token)]).catch((cause: unknown) => {
+    throw new GarrisonError('FAILED_PRECONDITION', `what \`${cluster.cluster}\` is asked with cannot be read`, {
+      cause,
+    });
+  });
+  const url = path === undefined ? cluster.tokenReview : new URL(path, cluster.tokenReview);
+  const limit = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
+  const sent = body === undefined ? undefined : JSON.stringify(body);
+  try {
+    const response = await new Promise<IncomingMessage>((done, fail) => {
+      const headers = {
+        accept: 'application/json',
+        authorization: `Bearer ${token.trim()}`,
+        ...(sent === undefined
+          ? {}
+          : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(sent) }),
+      };
+      const method = sent === undefined ? 'GET' : 'POST';
+      const options = { method, headers, ca: authority, agent: false, signal: limit, maxHeaderSize: 16_384 } as const;
+      requestHttps(url, options, done).on('error', fail).end(sent);
+    });
+    return await readAnswer(cluster, response);
+  } catch (error) {
+    if (error instanceof GarrisonError) throw error;
+    throw away(cluster, `cannot be asked: ${error instanceof Error ? error.message : String(error)}`, error);
+  }
+}
+
+async function readAnswer(cluster: ClusterReview, response: IncomingMessage): Promise<unknown> {
+  const { statusCode = 0 } = response;
+  if (statusCode !== 200 && statusCode !== 201) {
+    response.destroy();
+    throw away(cluster, `answers with status ${statusCode}`);
+  }
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of response as AsyncIterable<Buffer>) {
+    size += chunk.length;
+    if (size > maxBytes) throw away(cluster, 'answers with too much');
+    chunks.push(chunk);
+  }
+  if (!response.complete) throw away(cluster, 'breaks off');
+  const answer = readStrictJson(Buffer.concat(chunks));
+  if (typeof answer === 'string') throw away(cluster, `answers with what ${answer}`);
+  return answer;
+}
+
+function read(file: string): Promise<string> {
+  return readFile(file, 'utf8');
+}
+
+export function objectAt(value: unknown, name: string): unknown {
+  const isObject = typeof value === 'object' && value !== null && !Array.isArray(value) && Object.hasOwn(value, name);
+  return isObject ? (value as Readonly<Record<string, unknown>>)[name] : undefined;
+}
+
+function refusal({ cluster }: ClusterReview, why: string): GarrisonError {
+  return new GarrisonError('UNAUTHENTICATED', `the token for the cluster \`${cluster}\` is refused: ${why}`);
+}
+
+function away({ cluster }: ClusterReview, why: string, cause?: unknown): GarrisonError {
+  return new GarrisonError('UNAVAILABLE', `the API server of \`${cluster}\` ${why}`, { cause });
+}
