@@ -2,6 +2,7 @@ import path from 'node:path';
 import { type Shape, boolean, duration, field, integer, map, object, string } from '#schema/index.ts';
 import type { Address } from '../address.ts';
 import { type CallersConfig, callersShape, noCallers } from './callers-config.ts';
+import { databaseUrl } from './database-config.ts';
 import { type KeysConfig, defaultKeys, keysShape } from './issuer-keys-config.ts';
 import { type NodesConfig, nodesShape, noNodes } from './nodes-config.ts';
 import { addressIn, localAddressIn, pathIn, socketIn } from './shapes.ts';
@@ -14,6 +15,9 @@ export interface CaConfig {
   readonly admin: Address;
   readonly x509TtlMs: number;
   readonly joinTokenTtlMs: number;
+  /** PostgreSQL; undefined: a file in the state folder. */
+  readonly database: string | undefined;
+  readonly databasePasswordFile: string | undefined;
   readonly callers: CallersConfig;
   readonly nodes: NodesConfig;
 }
@@ -76,6 +80,14 @@ export function caShape(folder: string): Shape<CaConfig> {
     joinTokenTtl: field(duration({ minMs: 1000, maxMs: day }), {
       default: 600_000,
       describe: 'how long a join token may be redeemed; `10m`',
+    }),
+    database: field(databaseUrl, {
+      nullable: true,
+      describe: 'a PostgreSQL for the ledger, shared by several authorities; a file in `state` where it is left out',
+    }),
+    databasePasswordFile: field(pathIn(folder), {
+      nullable: true,
+      describe: 'a file with the password of `database`; else `PGPASSWORD` or `~/.pgpass`',
     }),
     callers: field(callersShape(folder), {
       default: noCallers,
