@@ -27,7 +27,7 @@ export class LedgerReadiness implements AsyncDisposable {
 
   /** Something could not be done: if that is because of the ledger, the process is ready no more. */
   failed(error: unknown): void {
-    if (!(error instanceof GarrisonError) || error.code !== 'UNAVAILABLE') return;
+    if (!(error instanceof GarrisonError) || error.code !== 'UNAVAILABLE' || error.place === 'ca.keys') return;
     this.#logger.error('certificate not issued', { error });
     if (this.#probing !== undefined || this.#stop.signal.aborted) return;
     const clear = this.#readiness.pending(`ledger: ${error.message}`);
@@ -41,18 +41,23 @@ export class LedgerReadiness implements AsyncDisposable {
 
   async #probe(clear: () => void): Promise<void> {
     const { signal } = this.#stop;
-    while (!signal.aborted) {
+    for (;;) {
       await this.#clock.sleep(probeMs, signal);
       if (signal.aborted) return;
-      try {
-        await this.#ledger.check();
-        break;
-      } catch {
-        // Still not; it has been said.
-      }
+      if (await this.#canBeWritten()) break;
     }
     clear();
     this.#probing = undefined;
-    if (!signal.aborted) this.#logger.info('the ledger can be written again');
+    this.#logger.info('the ledger can be written again');
+  }
+
+  async #canBeWritten(): Promise<boolean> {
+    try {
+      await this.#ledger.check();
+      return true;
+    } catch {
+      // Why not has been said.
+      return false;
+    }
   }
 }
