@@ -19,6 +19,15 @@ export function decodePem(text: string, labels: readonly string[], what: string)
   return bytes;
 }
 
+/** The bytes of every block in a text; what stands between blocks, as openssl writes it, is a remark. At least one. */
+export function decodePems(text: string, label: string, what: string): Uint8Array[] {
+  const blocks = text.match(/-----BEGIN [A-Z0-9 ]+-----[^-]*-----END [A-Z0-9 ]+-----/g) ?? [];
+  if (blocks.length > 0) return blocks.map((each) => decodePem(each, [label], what));
+  throw new GarrisonError('INVALID_ARGUMENT', `${what} is not PEM`, {
+    remedy: `give \`-----BEGIN ${label}-----\` blocks`,
+  });
+}
+
 export function encodePem(label: string, der: Uint8Array): string {
   const lines = Buffer.from(der)
     .toString('base64')

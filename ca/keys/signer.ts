@@ -3,9 +3,12 @@ import { oids } from '../der/oids.ts';
 import { nullValue, oid, sequence } from '../der/write.ts';
 import { readPublicKey, type KeyType, type PublicKey } from './public-key.ts';
 
-/** What can sign without showing its private key: a file's key in memory, a token, a service. */
+/** What can sign: a key in memory, or one that a token or a service does not show. */
 export interface Signer {
   readonly publicKey: PublicKey;
+  /** Only where it is in the memory of this process. */
+  readonly privateKey?: KeyObject;
+  /** The signature as certificates carry it. */
   sign(message: Uint8Array): Uint8Array | Promise<Uint8Array>;
 }
 
@@ -29,5 +32,5 @@ export function signatureHash(type: KeyType): string | null {
 export function keySigner(privateKey: KeyObject): Signer {
   const publicKey = readPublicKey(createPublicKey(privateKey).export({ format: 'der', type: 'spki' }));
   const { hash } = algorithms[publicKey.type];
-  return { publicKey, sign: (message) => sign(hash, message, privateKey) };
+  return { publicKey, privateKey, sign: (message) => sign(hash, message, privateKey) };
 }

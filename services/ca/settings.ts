@@ -4,6 +4,7 @@ import type { Address } from '#runtime/address.ts';
 import type { CallersConfig } from '#runtime/config/callers-config.ts';
 import type { Config } from '#runtime/config/config.ts';
 import type { NodesConfig } from '#runtime/config/nodes-config.ts';
+import type { CaKeysConfig } from '#runtime/config/ca-keys-config.ts';
 import { showConfig } from '#runtime/config/show-config.ts';
 import { defaultAuthorityLife, type AuthorityLife } from './authority/create-authority.ts';
 import { defaultTtl, type TtlRules } from './issuing/desk.ts';
@@ -23,6 +24,7 @@ export interface CaSettings {
   readonly ttl: TtlRules;
   readonly tokenSeconds: number;
   readonly life: AuthorityLife;
+  readonly keys: CaKeysConfig;
   readonly callers: CallersConfig;
   readonly nodes: NodesConfig;
   /** Undefined: a file in the state folder. */
@@ -51,6 +53,7 @@ export function caSettings(config: Config): CaSettings {
     ttl: { defaultSeconds, maxSeconds: Math.max(defaultSeconds, defaultTtl.maxSeconds) },
     tokenSeconds: Math.floor(ca.joinTokenTtlMs / 1000),
     life: defaultAuthorityLife,
+    keys: ca.keys,
     callers: ca.callers,
     nodes: ca.nodes,
     database: ca.database,

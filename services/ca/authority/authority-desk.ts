@@ -1,13 +1,12 @@
-import { rmSync } from 'node:fs';
+import { readPublicKey } from '#ca/keys/public-key.ts';
 import { GarrisonError } from '#proto/errors/index.ts';
 import type { AuthorityRecord, AuthorityState } from '../ledger/port.ts';
 import type { Authorities, Authority } from './authorities.ts';
-import { authorityFile, issuingKeyFile, type AuthorityOptions } from './authority-files.ts';
+import { keyRoles, type KeyRole } from '../keys/key-store.ts';
+import type { AuthorityOptions } from './authority-files.ts';
 import { createIssuing } from './create-authority.ts';
-import { readKeyFile, writeKeyFile } from './key-file.ts';
 import { loadAuthority } from './load-authority.ts';
-import { makeAuthority } from './open-authorities.ts';
-import { encodePem } from '#ca/pem.ts';
+import { makeAuthority, writeAuthorityFiles } from './open-authorities.ts';
 
 /**
  * Moves authorities through their life: prepared (trusted, does not sign) → active (signs) → old (trusted) →
@@ -67,9 +66,7 @@ export class AuthorityDesk {
         throw this.#refuse(authority, 'what signs cannot be revoked, nor what is revoked');
       }
       await this.#put([this.#moved(authority, 'revoked')]);
-      const { state } = this.#options;
-      const keys = [authorityFile(id, 'jwt-key.pem'), authorityFile(id, 'root-key.pem')];
-      for (const name of [issuingKeyFile(id, authority.issuing), ...keys]) rmSync(state.join(name), { force: true });
+      for (const role of keyRoles) await this.#forget(authority, role);
       return this.#find(id);
     });
   }
@@ -77,19 +74,29 @@ export class AuthorityDesk {
   /** A new intermediate under the same root. The root's key must be back in its place for as long as this takes. */
   renewIssuing(): Promise<Authority> {
     return this.#inTurn(async () => {
-      const { state, passphrase } = this.#options;
-      const { id, root, record, issuing: former } = this.#authorities.active();
-      const rootKey = readKeyFile(state.join(authorityFile(id, 'root-key.pem')), passphrase);
-      if (!root.certificate.checkPrivateKey(rootKey)) {
-        throw new GarrisonError('DATA_LOSS', `the root key of \`${id}\` is not the one of its certificate`);
-      }
-      const { issuing, issuingKey } = await createIssuing(this.#options, root, rootKey);
-      writeKeyFile(state, issuingKeyFile(id, issuing), issuingKey, passphrase);
-      state.write(authorityFile(id, 'issuing.pem'), encodePem('CERTIFICATE', issuing.der), 0o644);
-      await this.#put([{ ...record, issuing: issuing.der }]);
-      rmSync(state.join(issuingKeyFile(id, former)), { force: true });
+      const { keys } = this.#options;
+      const active = this.#authorities.active();
+      const { id, root, record } = active;
+      const rootSigner = await keys.open({ authority: id, role: 'root', key: root.publicKey });
+      const { issuing, issuingKey } = await createIssuing(this.#options, root, rootSigner);
+      await issuingKey.keep(id);
+      const renewed = { ...record, issuing: issuing.der };
+      writeAuthorityFiles(this.#options, renewed);
+      await this.#put([renewed]);
+      await this.#forget(active, 'issuing');
       return this.#find(id);
     });
+  }
+
+  /** What is revoked is revoked, whether or not its keys can be deleted now. */
+  async #forget({ id, root, issuing, record }: Authority, role: KeyRole): Promise<void> {
+    const { keys, logger } = this.#options;
+    const key = { root: root.publicKey, issuing: issuing.publicKey, jwt: readPublicKey(record.jwtKey) }[role];
+    try {
+      await keys.remove({ authority: id, role, key });
+    } catch (error) {
+      logger.error('a key that signs no more was not deleted', { authority: id, role, error });
+    }
   }
 
   /** Takes up what another process did. */
@@ -119,7 +126,7 @@ export class AuthorityDesk {
     const { ledger } = this.#options;
     const { records, sequence } = await ledger.listAuthorities();
     this.#authorities.replace(
-      records.map((record) => loadAuthority(this.#options, record)),
+      await Promise.all(records.map((record) => loadAuthority(this.#options, record))),
       sequence,
     );
   }

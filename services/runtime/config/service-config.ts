@@ -2,6 +2,7 @@ import path from 'node:path';
 import { type Shape, boolean, duration, field, integer, map, object, string } from '#schema/index.ts';
 import type { Address } from '../address.ts';
 import { type CallersConfig, callersShape, noCallers } from './callers-config.ts';
+import { type CaKeysConfig, caKeysShape, fileKeys } from './ca-keys-config.ts';
 import { databaseUrl } from './database-config.ts';
 import { type KeysConfig, defaultKeys, keysShape } from './issuer-keys-config.ts';
 import { type NodesConfig, nodesShape, noNodes } from './nodes-config.ts';
@@ -15,6 +16,7 @@ export interface CaConfig {
   readonly admin: Address;
   readonly x509TtlMs: number;
   readonly joinTokenTtlMs: number;
+  readonly keys: CaKeysConfig;
   /** PostgreSQL; undefined: a file in the state folder. */
   readonly database: string | undefined;
   readonly databasePasswordFile: string | undefined;
@@ -81,6 +83,7 @@ export function caShape(folder: string): Shape<CaConfig> {
       default: 600_000,
       describe: 'how long a join token may be redeemed; `10m`',
     }),
+    keys: field(caKeysShape(folder), { default: fileKeys, describe: 'where its private keys are; files in `state`' }),
     database: field(databaseUrl, {
       nullable: true,
       describe: 'a PostgreSQL for the ledger, shared by several authorities; a file in `state` where it is left out',

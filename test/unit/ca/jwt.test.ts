@@ -2,6 +2,7 @@ import { createPrivateKey, generateKeyPairSync, sign, X509Certificate, type KeyO
 import { describe, expect, test } from '@jest/globals';
 import { toBundleDocument, toJwtBundle } from '#ca/bundle/write-bundle.ts';
 import { jwtKeyOf } from '#ca/jwt/jwt-key.ts';
+import { keySigner } from '#ca/keys/signer.ts';
 import { mintJwt } from '#ca/jwt/mint-jwt.ts';
 import { validateJwt } from '#ca/jwt/validate-jwt.ts';
 import { parseSpiffeId, parseTrustDomain } from '#ca/spiffe-id.ts';
@@ -11,7 +12,7 @@ const now = new Date('2030-01-01T00:00:00Z');
 const start = now.getTime() / 1000;
 const pair = generateKeyPairSync('ec', { namedCurve: 'P-256' });
 const known = jwtKeyOf(pair.publicKey.export({ format: 'der', type: 'spki' }));
-const signer = { kid: known.kid, privateKey: pair.privateKey };
+const signer = { kid: known.kid, signer: keySigner(pair.privateKey) };
 const id = parseSpiffeId('spiffe://td/ns/a/sa/b');
 
 function validate(token: string, audience = 'db', at = now) {
