@@ -3,6 +3,7 @@ import path from 'node:path';
 import { parseSpiffeId, serviceAccountId, type SpiffeId } from '#ca/spiffe-id.ts';
 import { GarrisonError } from '#proto/errors/index.ts';
 import { IdentityAdminClient } from '#proto/gen/garrison/v1/identity.ts';
+import { FederationAdminClient } from '#proto/gen/garrison/v1/federation.ts';
 import { readConfig, type Config } from '#runtime/config/config.ts';
 import { grpcClient } from '#runtime/grpc/client.ts';
 import { parseDuration } from '#schema/index.ts';
@@ -22,6 +23,7 @@ type Place = Pick<Invocation<typeof adminFlags>, 'flags' | 'env' | 'cwd'>;
 
 export interface Admin {
   readonly client: IdentityAdminClient;
+  readonly federation: FederationAdminClient;
   readonly config: Config;
 }
 
@@ -38,8 +40,9 @@ export async function withAdmin(
     });
   }
   const client = grpcClient(IdentityAdminClient, { path: socket }, { kind: 'plaintext' });
+  const federation = grpcClient(FederationAdminClient, { path: socket }, { kind: 'plaintext' });
   try {
-    return await use({ client, config });
+    return await use({ client, federation, config });
   } catch (error) {
     if (error instanceof GarrisonError && error.code === 'UNAVAILABLE' && error.message.includes('No connection')) {
       throw new GarrisonError('UNAVAILABLE', `the certificate authority does not answer on \`${socket}\``, {
@@ -50,6 +53,7 @@ export async function withAdmin(
     throw error;
   } finally {
     client.close();
+    federation.close();
   }
 }
 

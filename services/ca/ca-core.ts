@@ -8,6 +8,7 @@ import type { Authorities } from './authority/authorities.ts';
 import { AuthorityDesk } from './authority/authority-desk.ts';
 import { openAuthorities } from './authority/open-authorities.ts';
 import type { CaCounts } from './ca-counts.ts';
+import { Federation } from './federation/federation.ts';
 import { followOthers } from './follow-others.ts';
 import { IssuingDesk } from './issuing/desk.ts';
 import { tokenReadiness } from './keys/token-readiness.ts';
@@ -48,6 +49,7 @@ export interface CaCore extends AsyncDisposable {
   readonly tokens: TokenDesk;
   readonly source: SvidSource;
   readonly trust: Trust;
+  readonly federation: Federation;
   readonly keeper: SvidKeeper;
   readonly changes: Changes;
   readonly identity: RenewingIdentity;
@@ -94,10 +96,20 @@ export async function openCaCore(
     },
   });
   const source = ownSvids({ desk, authorities, clock, onMinted: () => counts.minted() });
-  const trust = ownTrust(authorities, trustDomain);
+  const federation = opening.use(
+    new Federation({
+      ...around,
+      trustDomain,
+      relationships: settings.federation,
+      ownRoots: () => authorities.bundle(),
+      onFetched: counts.bundleFetched,
+    }),
+  );
+  const trust = ownTrust(authorities, federation, trustDomain);
   const changes = new Changes();
   const registrations = new Registrations();
   registrations.onChange(() => changes.bump());
+  federation.onChange(() => changes.bump());
   const keeper = opening.use(new SvidKeeper({ source, clock, logger, changes, random }));
   const identity = opening.use(
     await ownIdentity({ desk, authorities, revocations, trustDomain, serverNames, clock, logger, random }),
@@ -120,6 +132,7 @@ export async function openCaCore(
     tokens,
     source,
     trust,
+    federation,
     keeper,
     changes,
     identity,

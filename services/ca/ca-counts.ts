@@ -12,6 +12,7 @@ export class CaCounts {
   readonly #minted: CounterMetric;
   readonly #refusedDocuments: CounterMetric;
   readonly #keyFetches: CounterMetric;
+  readonly #bundleFetches: CounterMetric;
   #streams = 0;
 
   constructor(metrics: Metrics) {
@@ -29,6 +30,11 @@ export class CaCounts {
     this.#keyFetches = metrics.counter('garrison_ca_key_fetches_total', 'Attempts to fetch the keys of an issuer', [
       'outcome',
     ]);
+    this.#bundleFetches = metrics.counter(
+      'garrison_ca_federation_fetches_total',
+      'Attempts to fetch the bundle of another trust domain',
+      ['trust_domain', 'outcome'],
+    );
     metrics.observedGauge('garrison_ca_workload_streams', 'Open streams of the Workload API', () => this.#streams);
   }
 
@@ -63,6 +69,10 @@ export class CaCounts {
   minted(): void {
     this.#minted.increment();
   }
+
+  /** The trust domains are those of the configuration. */
+  readonly bundleFetched = (trustDomain: string, outcome: 'new' | 'same' | 'failed'): void =>
+    this.#bundleFetches.increment({ trust_domain: trustDomain, outcome });
 
   readonly keysFetched = (outcome: 'fetched' | 'failed'): void => this.#keyFetches.increment({ outcome });
 

@@ -2,13 +2,14 @@ import { encodePem } from '#ca/pem.ts';
 import type { Address } from '#runtime/address.ts';
 import { AdminServer } from '#runtime/admin-server.ts';
 import { GrpcServer } from '#runtime/grpc/server.ts';
+import type { Logger } from '#runtime/logger.ts';
 import { Metrics } from '#runtime/metrics.ts';
 import { displayName } from '#runtime/read-files.ts';
 import { watchFiles } from '#runtime/watch-files.ts';
 import { keepAuthorities } from './authority/keep-authorities.ts';
-import { BundleEndpoint } from './bundle-endpoint/bundle-endpoint.ts';
 import { adminSocket } from './admin/admin-socket.ts';
-import { serveIdentityAdmin } from './admin/identity-admin.ts';
+import { serveFederationAdmin } from './admin/federation-admin.ts';
+import { admit, serveIdentityAdmin } from './admin/identity-admin.ts';
 import { describeCa } from './admin/describe-ca.ts';
 import { openCaCore, type CaCore, type CaSurroundings } from './ca-core.ts';
 import { CaCounts } from './ca-counts.ts';
@@ -19,12 +20,14 @@ import { BootstrapTokens } from './serving/bootstrap-tokens.ts';
 import { keepBootstrapTokens } from './serving/keep-bootstrap-tokens.ts';
 import { certificateServer, workloadServer } from './servers.ts';
 import type { CaSettings } from './settings.ts';
+import { openWebServers } from './web-servers.ts';
 
 export interface Ca extends AsyncDisposable {
   readonly addresses: {
     readonly ca: Address;
     readonly workloadApi: Address;
     readonly bundle: Address | undefined;
+    readonly oidc: Address | undefined;
     readonly caAdmin: Address;
   };
   readonly admin: AdminServer;
@@ -46,6 +49,7 @@ export async function composeCa(
   const { authorities, registrations } = core;
   counts.observe(metrics, authorities, registrations, clock);
 
+  warnOfStrangers(core, logger);
   const following = followDocuments(settings, core, surroundings, { admin, counts, signal: stop.signal });
   const writeBundle = (): void =>
     state.write(
@@ -82,6 +86,9 @@ export async function composeCa(
     trustDomain: settings.trustDomain,
     defaultTokenSeconds: settings.tokenSeconds,
   });
+  const { refreshHintMs = 300_000 } = settings.bundleEndpoint ?? {};
+  const refreshHintSeconds = Math.floor(refreshHintMs / 1000);
+  serveFederationAdmin(control, { ...settings, ...core, refreshHintSeconds, admit });
 
   const caAdmin = await admin.listen(settings.admin, { setting: 'ca.admin' });
   const tls = { kind: 'tls', identity: core.identity, clientCertificate: 'optional' } as const;
@@ -89,19 +96,18 @@ export async function composeCa(
   const plain = { kind: 'plaintext' } as const;
   const workloadApi = await workload.listen(settings.workloadApi, plain, { setting: 'ca.workloadApi' });
   await control.listen({ path: state.join(adminSocket) }, plain, { setting: 'state' });
-  const bundle = settings.bundleEndpoint && (await serveBundle(settings.bundleEndpoint, starting, core, settings));
+  const web = await openWebServers(settings, core, { open: starting, logger });
   listening();
   const all = starting.move();
-  return { addresses: { ca, workloadApi, bundle, caAdmin }, admin, [Symbol.asyncDispose]: () => all.disposeAsync() };
+  return { addresses: { ca, workloadApi, ...web, caAdmin }, admin, [Symbol.asyncDispose]: () => all.disposeAsync() };
 }
 
-function serveBundle(
-  address: Address,
-  starting: AsyncDisposableStack,
-  { authorities, identity }: CaCore,
-  { trustDomain }: CaSettings,
-): Promise<Address> {
-  return starting.use(new BundleEndpoint({ authorities, identity, trustDomain })).listen(address);
+/** A registration may name a trust domain before the configuration does; whoever wrote it should hear of it. */
+function warnOfStrangers({ registrations, federation }: CaCore, logger: Logger): void {
+  registrations.onChange(() => {
+    const trustDomains = federation.unknown(registrations.current ?? []);
+    if (trustDomains.length > 0) logger.warn('registrations federate with unknown trust domains', { trustDomains });
+  });
 }
 
 async function followDocuments(

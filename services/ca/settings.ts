@@ -1,8 +1,11 @@
 import type { TrustDomain } from '#ca/spiffe-id.ts';
 import type { Mesh } from '#policies/documents/index.ts';
 import type { Address } from '#runtime/address.ts';
+import type { BundleEndpointConfig } from '#runtime/config/bundle-endpoint-config.ts';
 import type { CallersConfig } from '#runtime/config/callers-config.ts';
 import type { Config } from '#runtime/config/config.ts';
+import type { FederationConfig } from '#runtime/config/federation-config.ts';
+import type { OidcDiscoveryConfig } from '#runtime/config/oidc-discovery-config.ts';
 import type { NodesConfig } from '#runtime/config/nodes-config.ts';
 import type { CaKeysConfig } from '#runtime/config/ca-keys-config.ts';
 import { showConfig } from '#runtime/config/show-config.ts';
@@ -19,7 +22,10 @@ export interface CaSettings {
   readonly listen: Address;
   readonly workloadApi: Address;
   /** Absent: off. */
-  readonly bundleEndpoint: Address | undefined;
+  readonly bundleEndpoint: BundleEndpointConfig | undefined;
+  readonly federation: readonly FederationConfig[];
+  /** Absent: off. */
+  readonly oidcDiscovery: OidcDiscoveryConfig | undefined;
   readonly admin: Address;
   readonly ttl: TtlRules;
   readonly tokenSeconds: number;
@@ -49,6 +55,8 @@ export function caSettings(config: Config): CaSettings {
     listen: ca.listen,
     workloadApi: { path: ca.workloadApi },
     bundleEndpoint: ca.bundleEndpoint,
+    federation: ca.federation,
+    oidcDiscovery: ca.oidcDiscovery,
     admin: ca.admin,
     ttl: { defaultSeconds, maxSeconds: Math.max(defaultSeconds, defaultTtl.maxSeconds) },
     tokenSeconds: Math.floor(ca.joinTokenTtlMs / 1000),

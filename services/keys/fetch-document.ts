@@ -1,6 +1,8 @@
 import { request as requestHttp } from 'node:http';
 import type { IncomingMessage } from 'node:http';
 import { request as requestHttps } from 'node:https';
+import { X509Certificate } from 'node:crypto';
+import type { PeerCertificate } from 'node:tls';
 import { GarrisonError } from '#proto/errors/index.ts';
 import type { AllowedHosts } from './address-rules.ts';
 import { checkedLookup, refuseAddress } from './connect-checked.ts';
@@ -14,6 +16,8 @@ export interface FetchOptions {
   readonly allowed: AllowedHosts;
   /** PEM of every authority that may have signed the servers' certificates. */
   readonly authorities: readonly string[];
+  /** Judges the server in place of its host name; what it throws refuses it. The chain is verified in any case. */
+  readonly identify?: (certificate: X509Certificate) => void;
 }
 
 export interface Fetched {
@@ -36,7 +40,7 @@ export async function fetchDocument(url: URL, signal: AbortSignal, options: Fetc
 }
 
 function get(url: URL, signal: AbortSignal, options: FetchOptions): Promise<IncomingMessage> {
-  const { resolve, allowed, authorities } = options;
+  const { resolve, allowed, authorities, identify } = options;
   refuseAddress(url, allowed);
   const request = url.protocol === 'https:' ? requestHttps : requestHttp;
   return new Promise((done, fail) => {
@@ -50,12 +54,24 @@ function get(url: URL, signal: AbortSignal, options: FetchOptions): Promise<Inco
         maxHeaderSize: 16_384,
         signal,
         ca: [...authorities],
+        ...(identify === undefined ? {} : { checkServerIdentity: judgedBy(identify) }),
       },
       done,
     );
     sent.on('error', (error) => fail(reasonOf(error, url, signal)));
     sent.end();
   });
+}
+
+function judgedBy(identify: (certificate: X509Certificate) => void) {
+  return (_host: string, shown: PeerCertificate): Error | undefined => {
+    try {
+      identify(new X509Certificate(shown.raw));
+      return undefined;
+    } catch (error) {
+      return error instanceof Error ? error : new Error(String(error));
+    }
+  };
 }
 
 function redirectOf({ statusCode = 0, headers }: IncomingMessage): string | undefined {

@@ -19,7 +19,7 @@ afterAll(() => rmSync(folder, { recursive: true }));
 test('go-spiffe gets its identities, makes mutual TLS with them, and sees them rotate without a failed handshake', async () => {
   const uid = `unix:uid:${process.getuid?.() ?? 0}`;
   await using running = await runCa({
-    settings: { bundleEndpoint: { host: '127.0.0.1', port: 0 } },
+    settings: { bundleEndpoint: { listen: { host: '127.0.0.1', port: 0 }, web: undefined, refreshHintMs: 300_000 } },
     policies: {
       '1.yaml': registration('go', 'go', [uid, `unix:path:${program}`], '  hint: main\n  x509Ttl: 4s\n'),
       '2.yaml': registration('other', 'other', [uid, 'unix:path:/bin/false']),

@@ -1,10 +1,11 @@
 import type { CaCore } from '../ca-core.ts';
 import type { ConnectedNodes } from '../nodes/connected-nodes.ts';
+import { describeRelationship } from '../federation/describe-federation.ts';
 import type { CaSettings } from '../settings.ts';
 
 /** What `/status` says: agents that are connected, authorities and when they end, and what the process itself shows. */
 export function describeCa(
-  { authorities, registrations, identity }: CaCore,
+  { authorities, registrations, identity, federation }: CaCore,
   nodes: ConnectedNodes,
   { trustDomain }: CaSettings,
 ): unknown {
@@ -13,6 +14,9 @@ export function describeCa(
     registrations: registrations.current?.length ?? null,
     identity: { id: identity.current().spiffeId, expires: identity.current().expiresAt },
     agents: nodes.all,
+    federation: federation.all().map(describeRelationship),
+    // Named by registrations, and nothing is known of them: these registrations get less than they ask for.
+    notFederated: federation.unknown(registrations.current ?? []),
     authorities: authorities.all.map(({ id, state, since, root, issuing, signers }) => ({
       id,
       state,

@@ -152,7 +152,7 @@ export function trustBundle(
 }
 
 /** The socket's mode keeps others out; the kernel's word on who calls keeps them out once more. */
-function admit({ peer }: CallContext): void {
+export function admit({ peer }: CallContext): void {
   const own = process.geteuid?.();
   const { unix } = peer;
   // Where the kernel does not tell, the mode of the socket has to do.

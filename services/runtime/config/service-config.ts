@@ -1,18 +1,23 @@
 import path from 'node:path';
 import { type Shape, boolean, duration, field, integer, map, object, string } from '#schema/index.ts';
 import type { Address } from '../address.ts';
+import { type BundleEndpointConfig, bundleEndpointShape } from './bundle-endpoint-config.ts';
 import { type CallersConfig, callersShape, noCallers } from './callers-config.ts';
 import { type CaKeysConfig, caKeysShape, fileKeys } from './ca-keys-config.ts';
 import { databaseUrl } from './database-config.ts';
 import { type KeysConfig, defaultKeys, keysShape } from './issuer-keys-config.ts';
 import { type NodesConfig, nodesShape, noNodes } from './nodes-config.ts';
+import { type FederationConfig, federationShape } from './federation-config.ts';
+import { type OidcDiscoveryConfig, oidcDiscoveryShape } from './oidc-discovery-config.ts';
 import { addressIn, localAddressIn, pathIn, socketIn } from './shapes.ts';
 
 export interface CaConfig {
   readonly listen: Address;
   /** Undefined here: `workload.sock` in the state folder. */
   readonly workloadApi: string | undefined;
-  readonly bundleEndpoint: Address | undefined;
+  readonly bundleEndpoint: BundleEndpointConfig | undefined;
+  readonly federation: readonly FederationConfig[];
+  readonly oidcDiscovery: OidcDiscoveryConfig | undefined;
   readonly admin: Address;
   readonly x509TtlMs: number;
   readonly joinTokenTtlMs: number;
@@ -70,9 +75,17 @@ export function caShape(folder: string): Shape<CaConfig> {
     workloadApi: field(socketIn(folder), {
       describe: 'the unix socket of the SPIFFE Workload API; `workload.sock` in `state`',
     }),
-    bundleEndpoint: field(address, {
+    bundleEndpoint: field(bundleEndpointShape(folder), {
       nullable: true,
-      describe: 'the SPIFFE bundle endpoint; off where it is left out',
+      describe: 'the SPIFFE bundle endpoint, an address or more; off where it is left out',
+    }),
+    federation: field(federationShape(folder), {
+      default: [],
+      describe: 'other trust domains whose bundles registrations may ask for',
+    }),
+    oidcDiscovery: field(oidcDiscoveryShape(folder), {
+      nullable: true,
+      describe: 'OpenID Connect discovery for JWT-SVIDs; off where it is left out',
     }),
     admin: field(address, { default: loopback(15_014), describe: 'the admin pages; `127.0.0.1:15014`' }),
     x509Ttl: field(duration({ minMs: 10_000, maxMs: 7 * day }), {

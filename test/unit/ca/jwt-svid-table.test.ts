@@ -30,10 +30,8 @@ describe('a JWT-SVID', () => {
     if (valid) {
       expect((await validated).id.toString()).toBe('spiffe://td/ns/a/sa/b');
     } else {
-      await expect(validated).rejects.toMatchObject({
-        code: 'INVALID_ARGUMENT',
-        message: expect.stringContaining(reason) as string,
-      });
+      await expect(validated).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
+      await expect(validated).rejects.toThrow(reason);
     }
   });
 });
