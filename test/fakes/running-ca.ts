@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { readConfig, type Config } from '#runtime/config/config.ts';
 import { systemClock, type Clock } from '#runtime/clock.ts';
-import { createLogger, silentLogger } from '#runtime/logger.ts';
+import { createLogger, silentLogger, type Logger } from '#runtime/logger.ts';
 import { StateFolder } from '#runtime/state-folder.ts';
 import { composeCa, type Ca } from '#services/ca/compose.ts';
 import { caSettings, type CaSettings } from '#services/ca/settings.ts';
@@ -22,6 +22,7 @@ export interface RunningCaOptions {
   readonly clock?: Clock;
   readonly passphrase?: string;
   readonly settings?: Partial<CaSettings>;
+  readonly logger?: Logger;
   readonly policies?: Readonly<Record<string, string>>;
 }
 
@@ -38,7 +39,8 @@ export async function runCa(options: RunningCaOptions = {}): Promise<RunningCa> 
   const state = StateFolder.open(config.state);
   const policies = StateFolder.open(join(folder, 'policies'));
   for (const [name, text] of Object.entries(options.policies ?? {})) policies.write(name, text);
-  const logger = process.env['TEST_LOG'] === undefined ? silentLogger : createLogger({ level: 'debug' });
+  const quiet = process.env['TEST_LOG'] === undefined ? silentLogger : createLogger({ level: 'debug' });
+  const { logger = quiet } = options;
   const ca = await composeCa(
     { ...caSettings(config), ...options.settings },
     { state, passphrase: options.passphrase, clock: options.clock ?? systemClock, logger, random: Math.random },

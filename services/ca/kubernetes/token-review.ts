@@ -65,7 +65,7 @@ interface Question {
 
 async function ask(cluster: ClusterReview, { path, body, signal }: Question): Promise<unknown> {
   const [authority, token] = await Promise.all([read(cluster.ca), read(cluster.token)]).catch((cause: unknown) => {
-    throw new GarrisonError('FAILED_PRECONDITION', `what \`${cluster.cluster}\` is asked with cannot be read`, {
+    throw new GarrisonError('UNAUTHENTICATED', `what \`${cluster.cluster}\` is asked with cannot be read`, {
       cause,
     });
   });
@@ -124,6 +124,7 @@ function refusal({ cluster }: ClusterReview, why: string): GarrisonError {
   return new GarrisonError('UNAUTHENTICATED', `the token for the cluster \`${cluster}\` is refused: ${why}`);
 }
 
+/** Who asks does not learn that it is not its own fault: without an answer nobody is who it says. */
 function away({ cluster }: ClusterReview, why: string, cause?: unknown): GarrisonError {
-  return new GarrisonError('UNAVAILABLE', `the API server of \`${cluster}\` ${why}`, { cause });
+  return new GarrisonError('UNAUTHENTICATED', `the API server of \`${cluster}\` ${why}`, { cause });
 }
