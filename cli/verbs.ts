@@ -6,6 +6,7 @@ export const verbs: Readonly<Record<string, () => Promise<{ readonly verb: Verb 
   ca: () => import('./ca.ts'),
   authz: () => import('./authz.ts'),
   telemetry: () => import('./telemetry.ts'),
+  agent: () => import('./agent.ts'),
   sidecar: () => import('./sidecar.ts'),
   status: () => import('./status.ts'),
   'audit query': () => import('./audit/query.ts'),

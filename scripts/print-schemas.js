@@ -1,4 +1,4 @@
-// Prints docs/schema/: a JSON Schema for every kind of document, for case files and for the two configurations, from the declarations that parse them.
+// Prints docs/schema/: a JSON Schema for every kind of document, for case files and for the three configurations, from the declarations that parse them.
 // With --check it writes nothing and fails where a file is not what it would print.
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
@@ -7,6 +7,7 @@ import { format, resolveConfig } from 'prettier';
 import { suiteShape } from '../policies/cases/suite-shape.ts';
 import { jsonSchemas } from '../policies/documents/json-schemas.ts';
 import { toJsonSchema } from '../schema/index.ts';
+import { agentShape } from '../services/runtime/config/agent-config.ts';
 import { configShape } from '../services/runtime/config/config.ts';
 import { sidecarShape } from '../services/runtime/config/sidecar-config.ts';
 
@@ -17,6 +18,7 @@ const schemas = new Map([
   ...jsonSchemas(),
   ['CaseFile.json', toJsonSchema(suiteShape, { title: 'CaseFile' })],
   ['Config.json', toJsonSchema(configShape('.'), { title: 'garrison.yaml' })],
+  ['AgentConfig.json', toJsonSchema(agentShape('.'), { title: 'The file of a node’s agent' })],
   ['SidecarConfig.json', toJsonSchema(sidecarShape('.'), { title: 'The file of a sidecar' })],
 ]);
 const options = { ...(await resolveConfig(path.join(folder, 'x.json'))), parser: 'json' };

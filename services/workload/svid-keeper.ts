@@ -39,6 +39,8 @@ interface Entry {
   readonly caller: string;
   readonly stop: AbortController;
   current: Promise<KeptSvid>;
+  /** Of `current`, once it is there. */
+  leaf: Leaf | undefined;
   /** The issuing under way, for all who want the next one. */
   renewing: Promise<KeptSvid> | undefined;
   wake: AbortController;
@@ -64,6 +66,14 @@ export class SvidKeeper implements Disposable {
   /** How many SVIDs are in memory, and how many of them somebody holds. */
   get size(): { readonly kept: number; readonly held: number } {
     return { kept: this.#entries.size, held: this.#entries.size - this.#idle.size };
+  }
+
+  /** What is in memory, by registration: for people. */
+  held(): ReadonlyMap<string, Leaf> {
+    const found = [...this.#entries.values()].flatMap(({ registration, leaf }) =>
+      leaf === undefined ? [] : [[grantOf(registration), leaf] as const],
+    );
+    return new Map(found);
   }
 
   /** The SVIDs of registrations, all or none. */
@@ -115,10 +125,23 @@ export class SvidKeeper implements Disposable {
     const current = this.#issue(registration, caller);
     const stop = new AbortController();
     const wake = new AbortController();
-    const entry: Entry = { key, registration, caller, stop, current, renewing: undefined, wake, users: 0 };
+    const entry: Entry = {
+      key,
+      registration,
+      caller,
+      stop,
+      current,
+      leaf: undefined,
+      renewing: undefined,
+      wake,
+      users: 0,
+    };
     this.#entries.set(key, entry);
     current.then(
-      () => void this.#keepFresh(entry),
+      ({ leaf }) => {
+        entry.leaf = leaf;
+        void this.#keepFresh(entry);
+      },
       // Whoever asks next has another try.
       () => this.#drop(entry),
     );
@@ -154,6 +177,7 @@ export class SvidKeeper implements Disposable {
   async #replace(entry: Entry): Promise<KeptSvid> {
     const next = await this.#issue(entry.registration, entry.caller);
     entry.current = Promise.resolve(next);
+    entry.leaf = next.leaf;
     this.#options.changes.bump();
     return next;
   }

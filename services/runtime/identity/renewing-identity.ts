@@ -45,7 +45,7 @@ export class RenewingIdentity implements IdentitySource, AsyncDisposable {
     return () => this.#listeners.delete(listener);
   }
 
-  /** Renews now instead of at half life: the authority is about to go. */
+  /** Renews now instead of at half life, or instead of waiting to try again: the authority is about to go. */
   renewNow(): void {
     this.#wake.abort();
   }
@@ -97,7 +97,8 @@ export class RenewingIdentity implements IdentitySource, AsyncDisposable {
         const left = this.#current.expiresAt.getTime() - clock.now().getTime();
         const level = left > 0 ? 'warn' : 'error';
         logger[level]('identity not renewed', { id: this.#current.spiffeId, expires: this.#current.expiresAt, error });
-        await clock.sleep(retryDelayMs(failures, left), this.#stop.signal);
+        await clock.sleep(retryDelayMs(failures, left), this.#wake.signal);
+        if (!this.#stopped()) this.#wake = new AbortController();
       }
     }
   }

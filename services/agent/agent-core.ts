@@ -1,0 +1,156 @@
+import type { Address } from '#runtime/address.ts';
+import type { Clock } from '#runtime/clock.ts';
+import { standsOnSand } from '#runtime/identity/follow-trust.ts';
+import { requestCertificate } from '#runtime/identity/request-certificate.ts';
+import { staticIdentity } from '#runtime/identity-source.ts';
+import type { Logger } from '#runtime/logger.ts';
+import type { StateFolder } from '#runtime/state-folder.ts';
+import { Changes } from '#services/workload/changes.ts';
+import { Registrations } from '#services/workload/registrations.ts';
+import { SvidKeeper } from '#services/workload/svid-keeper.ts';
+import type { NodeNews, NodeTrust } from '#proto/gen/garrison/v1/node-entries.ts';
+import { type AuthorityLink, GrpcAuthorityLink } from './asking/authority-link.ts';
+import { CachedTokens } from './asking/cached-tokens.ts';
+import { remoteSvids } from './asking/remote-svids.ts';
+import { AuthorityState } from './following/authority-state.ts';
+import { followAuthority } from './following/follow-authority.ts';
+import { KnownTrust } from './following/known-trust.ts';
+import { LastNews } from './following/last-news.ts';
+import { toRegistration } from './following/read-entries.ts';
+import { NodeIdentity } from './join/node-identity.ts';
+import type { WayOfJoining } from './join/way-of-joining.ts';
+
+export interface AgentSurroundings {
+  readonly state: StateFolder;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Ends the waiting for an authority. */
+  readonly signal: AbortSignal;
+  /** Between 0 and 1, for the jitter of renewals and of new attempts. */
+  readonly random: () => number;
+}
+
+export interface CoreSettings {
+  readonly ca: Address;
+  readonly way: WayOfJoining;
+  readonly cache: { readonly svids: number; readonly tokens: number };
+}
+
+/** Everything that the agent knows and holds, without anything that listens. */
+export interface AgentCore extends AsyncDisposable {
+  readonly identity: NodeIdentity;
+  readonly authority: AuthorityState;
+  readonly trust: KnownTrust;
+  readonly registrations: Registrations;
+  readonly changes: Changes;
+  readonly keeper: SvidKeeper;
+  /** SVIDs from the authority, the JWT-SVIDs by way of the cache. */
+  readonly source: CachedTokens;
+}
+
+/** Resolves when this node has an identity; what it may hand out is told by the authority, or by what it said last. */
+export async function openAgentCore(settings: CoreSettings, around: AgentSurroundings): Promise<AgentCore> {
+  const { ca, way, cache } = settings;
+  const { state, clock, logger, random } = around;
+  await using opening = new AsyncDisposableStack();
+  const stop = new AbortController();
+  opening.defer(() => stop.abort());
+  const signal = AbortSignal.any([around.signal, stop.signal]);
+  const identity = opening.use(
+    await NodeIdentity.open({
+      way,
+      file: state.join('node-identity.json'),
+      renew: (current, ending) =>
+        requestCertificate(ca, { kind: 'identity', identity: staticIdentity(current) }, ending),
+      clock,
+      logger,
+      random,
+      signal,
+    }),
+  );
+  const link: AuthorityLink = opening.use(new GrpcAuthorityLink(ca, identity));
+  const source = new CachedTokens({ source: remoteSvids(link), clock, max: cache.tokens });
+  const trust = new KnownTrust(identity.current());
+  const authority = new AuthorityState(clock);
+  const changes = new Changes();
+  const registrations = new Registrations();
+  registrations.onChange(() => changes.bump());
+  const keeper = opening.use(new SvidKeeper({ source, clock, logger, changes, random, maxIdle: cache.svids }));
+  const core = { identity, authority, trust, registrations, changes, keeper, source };
+
+  const last = new LastNews(state, logger);
+  const kept = last.load();
+  if (kept !== undefined) use(kept, core, logger);
+  let turn = new AbortController();
+  let shown = identity.current().certificates[0];
+  opening.defer(
+    identity.onChange(({ certificates: [leaf] }) => {
+      if (leaf === shown) return;
+      shown = leaf;
+      turn.abort();
+    }),
+  );
+  const following = followAuthority(
+    {
+      hear: (news) => {
+        identity.accept();
+        authority.heard();
+        use(news, core, logger);
+        last.keep(news);
+      },
+      refused: (reason) => {
+        identity.refuse(reason);
+        authority.lost(reason);
+      },
+      // The documents are the word on what a node may hand out: what they took away is handed out no more.
+      notEntitled: (reason) => {
+        authority.lost(reason);
+        registrations.replace([]);
+      },
+      away: ({ message }, failures) => {
+        authority.lost(message);
+        if (failures >= 3) identity.doubt();
+      },
+    },
+    {
+      link,
+      clock,
+      logger,
+      random,
+      signal,
+      turn: () => (turn.signal.aborted ? (turn = new AbortController()) : turn).signal,
+    },
+  );
+  opening.defer(async () => {
+    stop.abort();
+    await following;
+  });
+  const all = opening.move();
+  return { ...core, [Symbol.asyncDispose]: () => all.disposeAsync() };
+}
+
+function use({ entries, trust }: NodeNews, core: Omit<AgentCore, keyof AsyncDisposable>, logger: Logger): void {
+  if (trust !== undefined) believe(trust, core, logger);
+  if (entries === undefined) return;
+  core.registrations.replace(entries.entries.map(toRegistration));
+  logger.info('entries in force', { entries: entries.entries.length });
+}
+
+function believe(
+  message: NodeTrust,
+  { trust, identity, source, changes, keeper }: Omit<AgentCore, keyof AsyncDisposable>,
+  logger: Logger,
+): void {
+  const tokensBefore = trust.tokenPrint;
+  trust.replace(message);
+  if (trust.tokenPrint !== tokensBefore) source.clear();
+  const { bundle, revoked = new Set() } = trust.forIdentity();
+  const own = identity.current();
+  if (own.bundle.join() !== bundle.join() || [...(own.revoked ?? [])].join() !== [...revoked].join()) {
+    identity.replaceTrust({ bundle, revoked });
+  }
+  if (standsOnSand(identity.current(), { bundle, tainted: trust.tainted() })) identity.renewNow();
+  changes.bump();
+  void keeper.renewUnder(trust.spent);
+  logger.info('trust in force', { sequence: trust.sequence, roots: bundle.length, spent: [...trust.spent] });
+}

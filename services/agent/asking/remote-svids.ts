@@ -1,0 +1,65 @@
+import { X509Certificate } from 'node:crypto';
+import { writeRequest } from '#ca/csr/write-request.ts';
+import type { Signer } from '#ca/keys/signer.ts';
+import type { Registration } from '#policies/documents/index.ts';
+import { errorCodes, GarrisonError, toGrpcStatus } from '#proto/errors/index.ts';
+import type { EntryRequest, SignedX509, SignX509Result } from '#proto/gen/garrison/v1/node-entries.ts';
+import { identifyPeer } from '#runtime/peer.ts';
+import type { Leaf, SvidSource } from '#services/workload/svid-source.ts';
+import type { AuthorityLink } from './authority-link.ts';
+import { Batches } from './batches.ts';
+
+/** Half of what the authority takes: two are under way at once. */
+const maxItems = 250;
+const maxInFlight = 2;
+
+/** SVIDs from the authority that this node asks. Keys are made here and never leave; requests that come together go together. */
+export function remoteSvids(link: AuthorityLink): SvidSource {
+  const batches = new Batches<EntryRequest, SignX509Result>({
+    send: (requests) => link.sign(requests),
+    maxItems,
+    maxInFlight,
+  });
+  return {
+    issue: async (registration, key) => {
+      const csr = Buffer.from(await writeRequest(key));
+      const { outcome } = await batches.ask({ entry: entryNameOf(registration), csr });
+      if (outcome?.$case === 'signed') return leafOf(outcome.value, registration, key);
+      throw refusalOf(outcome?.value);
+    },
+    mintJwt: (registration, audience) => link.mintJwt(entryNameOf(registration), audience),
+  };
+}
+
+/** How a registration is called between a node and the authority. */
+export function entryNameOf({ metadata }: Registration): string {
+  return `${metadata.namespace}/${metadata.name}`;
+}
+
+/** What came back is handed on only if it is what was asked for. */
+function leafOf({ chain, authority }: SignedX509, { spiffeId }: Registration, key: Signer): Leaf {
+  const [der] = chain;
+  if (der === undefined || chain.length < 2) throw wrong('has no issuer');
+  const certificate = new X509Certificate(der);
+  const id = identifyPeer(certificate, 'client');
+  if (id.toString() !== spiffeId) throw wrong(`is for \`${id.toString()}\` and not for \`${spiffeId}\``);
+  if (!certificate.publicKey.equals(key.publicKey.key)) throw wrong('is for another key');
+  return {
+    serial: certificate.serialNumber.toLowerCase().padStart(40, '0'),
+    id,
+    notBefore: certificate.validFromDate,
+    notAfter: certificate.validToDate,
+    chain,
+    authority,
+  };
+}
+
+function refusalOf(refusal: { readonly code: number; readonly message: string } | undefined): GarrisonError {
+  if (refusal === undefined) return wrong('is missing');
+  const code = errorCodes.find((name) => (toGrpcStatus(name) as number) === refusal.code) ?? 'INTERNAL';
+  return new GarrisonError(code, refusal.message);
+}
+
+function wrong(what: string): GarrisonError {
+  return new GarrisonError('DATA_LOSS', `the certificate from the authority ${what}`);
+}

@@ -1,0 +1,78 @@
+import { TrustService } from '#proto/gen/garrison/v1/identity.ts';
+import type { Address } from '#runtime/address.ts';
+import { AdminServer } from '#runtime/admin-server.ts';
+import { showConfig } from '#runtime/config/show-config.ts';
+import type { AgentConfig } from '#runtime/config/agent-config.ts';
+import { GrpcServer } from '#runtime/grpc/server.ts';
+import { Metrics } from '#runtime/metrics.ts';
+import { BinaryHashes } from '#services/workload/binary-hash.ts';
+import { serveWorkloadApi } from '#services/workload/serve-workload-api.ts';
+import { watchBundle } from '#services/workload/watch-bundle.ts';
+import { type AgentCore, type AgentSurroundings, openAgentCore } from './agent-core.ts';
+import { AgentCounts } from './agent-counts.ts';
+import { describeAgent, describeEntries, describeTrust } from './describe-agent.ts';
+import { wayOfJoining } from './join/ways.ts';
+
+export interface Agent extends AsyncDisposable {
+  readonly addresses: { readonly workloadApi: Address; readonly agentAdmin: Address };
+  readonly admin: AdminServer;
+  readonly core: AgentCore;
+}
+
+/** Everybody on this host may connect: who it is, the kernel says. */
+const anybody = 0o666;
+
+/** The agent of a node, listening when this resolves. Disposing drains it. */
+export async function composeAgent(
+  settings: Omit<AgentConfig, 'file' | 'logLevel'>,
+  surroundings: AgentSurroundings & { readonly metrics?: Metrics },
+): Promise<Agent> {
+  const { clock, logger } = surroundings;
+  const metrics = surroundings.metrics ?? new Metrics();
+  await using starting = new AsyncDisposableStack();
+  const admin = starting.use(new AdminServer({ logger, metrics }));
+  const listening = admin.readiness.pending('listen');
+  admin.page('/config', () => showConfig(settings));
+  const agentAdmin = await admin.listen(settings.admin, { setting: 'admin' });
+  const joining = admin.readiness.pending('node identity');
+  const way = wayOfJoining(settings.ca, settings.join);
+  const core = starting.use(await openAgentCore({ ca: settings.ca, way, cache: settings.cache }, surroundings));
+  joining();
+  starting.use(readinessOf(core, admin));
+  const counts = new AgentCounts();
+  counts.observe(metrics, core, clock);
+  admin
+    .page('/status', () => describeAgent(core, counts.streams))
+    .page('/revision', () => describeTrust(core))
+    .page('/entries', () => describeEntries(core));
+
+  const server = starting.use(new GrpcServer({ logger, metrics, drainMs: settings.drainMs }));
+  const opened = (): (() => void) => counts.streamOpened();
+  serveWorkloadApi(server, { ...core, clock, logger, binaries: new BinaryHashes(), opened });
+  const bundle = watchBundle(core.changes, () => core.trust.toBundle());
+  server.serverStream(TrustService.watchBundle, bundle);
+  const place = { setting: 'workloadApi', mode: anybody };
+  const workloadApi = await server.listen({ path: settings.workloadApi }, { kind: 'plaintext' }, place);
+  listening();
+  const all = starting.move();
+  return { addresses: { workloadApi, agentAdmin }, admin, core, [Symbol.asyncDispose]: () => all.disposeAsync() };
+}
+
+/** Not ready until it was told what to hand out, and again while the authority does not accept the node. */
+function readinessOf({ registrations, identity, authority }: AgentCore, { readiness }: AdminServer): Disposable {
+  const told = readiness.pending('entries');
+  const stop = registrations.onChange(told);
+  if (registrations.current !== undefined) told();
+  let accepted: (() => void) | undefined;
+  const stopRefused = authority.onChange(() => {
+    accepted?.();
+    accepted = undefined;
+    if (identity.refused !== undefined) accepted = readiness.pending(`node identity: ${identity.refused}`);
+  });
+  return {
+    [Symbol.dispose]: () => {
+      stop();
+      stopRefused();
+    },
+  };
+}

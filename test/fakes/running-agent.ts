@@ -1,0 +1,61 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Address } from '#runtime/address.ts';
+import { readAgentConfig } from '#runtime/config/agent-config.ts';
+import { systemClock, type Clock } from '#runtime/clock.ts';
+import { createLogger, silentLogger } from '#runtime/logger.ts';
+import { formatAddress } from '#runtime/address.ts';
+import { StateFolder } from '#runtime/state-folder.ts';
+import { composeAgent, type Agent } from '#services/agent/compose.ts';
+
+export interface RunningAgent extends AsyncDisposable {
+  readonly agent: Agent;
+  readonly folder: string;
+  readonly socket: string;
+  /** Puts a join token in its place. */
+  writeToken(token: string): void;
+}
+
+export interface RunningAgentOptions {
+  readonly ca: Address;
+  readonly token: string;
+  readonly folder?: string;
+  readonly clock?: Clock;
+}
+
+/** The text of an agent's file with everything in its folder and any free port. */
+export function agentFile(ca: Address): string {
+  return `ca: ${formatAddress(ca)}\njoin: { token: ./token }\nadmin: 127.0.0.1:0\nstate: ./state\n`;
+}
+
+/** A real agent on a free port, with its own folder; the folder goes with it unless it was given. */
+export async function runAgent(options: RunningAgentOptions): Promise<RunningAgent> {
+  const folder = options.folder ?? mkdtempSync(join(tmpdir(), 'gag-'));
+  const file = join(folder, 'agent.yaml');
+  writeFileSync(file, agentFile(options.ca));
+  const writeToken = (token: string): void => writeFileSync(join(folder, 'token'), token, { mode: 0o600 });
+  writeToken(options.token);
+  const config = readAgentConfig(file);
+  const logger = process.env['TEST_LOG'] === undefined ? silentLogger : createLogger({ level: 'debug' });
+  const stop = new AbortController();
+  const agent = await composeAgent(config, {
+    state: StateFolder.open(config.state),
+    clock: options.clock ?? systemClock,
+    logger,
+    signal: stop.signal,
+    random: Math.random,
+  });
+  await agent.admin.readiness.ready();
+  return {
+    agent,
+    folder,
+    socket: config.workloadApi,
+    writeToken,
+    [Symbol.asyncDispose]: async () => {
+      stop.abort();
+      await agent[Symbol.asyncDispose]();
+      if (options.folder === undefined) rmSync(folder, { recursive: true });
+    },
+  };
+}

@@ -1,0 +1,228 @@
+import { X509Certificate } from 'node:crypto';
+import { join } from 'node:path';
+import { Metadata, status, type ServiceError } from '@grpc/grpc-js';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { decodeJwt } from 'jose';
+import { writeRequest } from '#ca/csr/write-request.ts';
+import { splitDer } from '#ca/der/split.ts';
+import { IdentityAdminClient, type Authority, type CertificateRecord } from '#proto/gen/garrison/v1/identity.ts';
+import { NodeClient, type SignX509Response } from '#proto/gen/garrison/v1/node-entries.ts';
+import { SpiffeWorkloadAPIClient, type X509SVIDResponse } from '#proto/gen/spiffe/workload/workload.ts';
+import { systemClock } from '#runtime/clock.ts';
+import { callUnary } from '#runtime/grpc/call-unary.ts';
+import { grpcClient } from '#runtime/grpc/client.ts';
+import { isAuthority } from '#runtime/identity/request-certificate.ts';
+import { workloadIdentity } from '#runtime/identity/workload-identity.ts';
+import type { IdentitySource } from '#runtime/identity-source.ts';
+import { silentLogger } from '#runtime/logger.ts';
+import { adminSocket } from '#services/ca/admin/admin-socket.ts';
+import { nodeRegistration } from '#test/fakes/node-documents.ts';
+import { runAgent, type RunningAgent } from '#test/fakes/running-agent.ts';
+import { registration, runCa, type RunningCa } from '#test/fakes/running-ca.ts';
+import { Messages } from '#test/fakes/stream-messages.ts';
+import { newSigner } from '#test/fakes/test-authority.ts';
+
+const uid = `unix:uid:${process.getuid?.() ?? 0}`;
+const shop = (name: string): string => `spiffe://example.org/ns/shop/sa/${name}`;
+const header = new Metadata();
+header.set('workload.spiffe.io', 'true');
+
+let running: RunningCa;
+let admin: IdentityAdminClient;
+let node: RunningAgent;
+let client: SpiffeWorkloadAPIClient;
+
+beforeAll(async () => {
+  running = await runCa({
+    policies: {
+      'nodes.yaml': nodeRegistration('east', [shop('first'), shop('second'), 'spiffe://example.org/ns/east/*']),
+      'west.yaml': nodeRegistration('west', [shop('first')]),
+      'south.yaml': nodeRegistration('south', ['spiffe://example.org/ns/shop/*']),
+      '1.yaml': registration('first', 'first', [uid], '  hint: main\n'),
+      '2.yaml': registration('second', 'second', ['unix:uid:4242']),
+      '3.yaml': registration('foreign', 'foreign', [uid]),
+    },
+  });
+  admin = grpcClient(IdentityAdminClient, { path: join(running.state, adminSocket) }, { kind: 'plaintext' });
+  node = await runAgent({ ca: running.ca.addresses.ca, token: await tokenFor('east') });
+  client = grpcClient(SpiffeWorkloadAPIClient, { path: node.socket }, { kind: 'plaintext' });
+});
+afterAll(async () => {
+  client.close();
+  await node[Symbol.asyncDispose]();
+  admin.close();
+  await running[Symbol.asyncDispose]();
+});
+
+async function tokenFor(name: string): Promise<string> {
+  const order = { spiffeId: '', name, dnsNames: [], ttlSeconds: 0 };
+  return (await callUnary(admin.createToken.bind(admin), order)).token;
+}
+
+async function recordsOf(spiffeId: string): Promise<readonly CertificateRecord[]> {
+  const filter = { spiffeId, caller: '', state: '', from: undefined, to: undefined, before: 0n, limit: 0 };
+  return (await callUnary(admin.listCertificates.bind(admin), filter)).certificates;
+}
+
+const change = (step: string, id = ''): Promise<Authority> =>
+  callUnary(admin.changeAuthority.bind(admin), { step, id });
+const svids = (): Messages<X509SVIDResponse> => new Messages(client.fetchX509Svid({}, header));
+const ids = (message: X509SVIDResponse): string[] => message.svids.map(({ spiffeId }) => spiffeId);
+const leafOf = ({ svids: [svid] }: X509SVIDResponse): X509Certificate =>
+  new X509Certificate(splitDer(svid?.x509Svid ?? Buffer.alloc(0), 'svid')[0] ?? '');
+const rootsOf = ({ svids: [svid] }: X509SVIDResponse): string[] =>
+  splitDer(svid?.bundle ?? Buffer.alloc(0), 'bundle').map((der) => new X509Certificate(der).subject);
+
+async function sign(identity: IdentitySource, entries: readonly string[]): Promise<SignX509Response> {
+  const security = { kind: 'tls', identity, expect: isAuthority } as const;
+  const stub = grpcClient(NodeClient, running.ca.addresses.ca, security);
+  try {
+    const csr = Buffer.from(await writeRequest(newSigner()));
+    return await callUnary(stub.signX509.bind(stub), { requests: entries.map((entry) => ({ entry, csr })) });
+  } finally {
+    stub.close();
+  }
+}
+
+describe('what a node may ask for', () => {
+  test('is looked up for each entry: what is not its own is refused, not signed, and no word is said of whether it exists', async () => {
+    const { identity } = node.agent.core;
+    const { results } = await sign(identity, ['shop/first', 'shop/foreign', 'shop/nothing', 'nodes/east']);
+    expect(results.map(({ outcome }) => outcome?.$case)).toEqual(['signed', 'refusal', 'refusal', 'refusal']);
+    const refusals = results.flatMap(({ outcome }) => (outcome?.$case === 'refusal' ? [outcome.value] : []));
+    expect(refusals.map(({ code }) => code)).toEqual([7, 7, 7]);
+    expect(refusals[0]?.message.replace('foreign', 'nothing')).toBe(refusals[1]?.message);
+    expect(await recordsOf(shop('foreign'))).toEqual([]);
+  });
+
+  test('is told to nobody who is not a node', async () => {
+    const options = { clock: systemClock, logger: silentLogger, signal: new AbortController().signal };
+    await using workload = await workloadIdentity({ workloadApi: node.socket }, options);
+    await expect(sign(workload, ['shop/first'])).rejects.toMatchObject({ code: 'PERMISSION_DENIED' });
+    const bundle = node.agent.core.identity.current().bundle;
+    const stub = grpcClient(NodeClient, running.ca.addresses.ca, { kind: 'tls', bundle, expect: isAuthority });
+    const stream = new Messages(stub.watchEntries({}));
+    await expect(stream.next()).rejects.toMatchObject({ code: status.UNAUTHENTICATED });
+    await expect(callUnary(stub.signX509.bind(stub), { requests: [] })).rejects.toMatchObject({
+      code: 'UNAUTHENTICATED',
+    });
+    stub.close();
+  });
+
+  test('ends with its registration, in the middle of a stream', async () => {
+    await using west = await runAgent({ ca: running.ca.addresses.ca, token: await tokenFor('west') });
+    const stub = grpcClient(SpiffeWorkloadAPIClient, { path: west.socket }, { kind: 'plaintext' });
+    const messages = new Messages(stub.fetchX509Svid({}, header));
+    expect(ids(await messages.next())).toEqual([shop('first')]);
+    running.writePolicy('west.yaml', '');
+    await expect(messages.until(() => false)).rejects.toMatchObject({ code: status.PERMISSION_DENIED });
+    expect(west.agent.core.registrations.current).toEqual([]);
+    stub.close();
+  });
+});
+
+describe('an agent', () => {
+  test('gives a workload what it is entitled to on this node, on the record as asked by the node', async () => {
+    using messages = svids();
+    const message = await messages.next();
+    expect(ids(message)).toEqual([shop('first')]);
+    expect(message.svids[0]?.hint).toBe('main');
+    const serial = leafOf(message).serialNumber.toLowerCase().padStart(40, '0');
+    const record = (await recordsOf(shop('first'))).find((one) => one.serial === serial);
+    expect(record).toMatchObject({
+      caller: 'node:spiffe://example.org/nodes/east',
+      grant: 'registration:shop/first',
+      state: 'issued',
+    });
+  });
+
+  test('hears of a new registration, and of its end', async () => {
+    using messages = svids();
+    await messages.next();
+    const document = registration('api', 'api', [uid]).replace('namespace: shop', 'namespace: east');
+    running.writePolicy('east.yaml', document);
+    const api = 'spiffe://example.org/ns/east/sa/api';
+    expect(ids(await messages.until((one) => one.svids.length === 2))).toEqual([shop('first'), api].sort().reverse());
+    running.writePolicy('east.yaml', '');
+    expect(ids(await messages.until((one) => one.svids.length === 1))).toEqual([shop('first')]);
+  });
+
+  test('replaces what a tainted authority signed, and forgets a revoked root, under an open stream', async () => {
+    using messages = svids();
+    const before = await messages.next();
+    const [old] = rootsOf(before);
+    const next = await change('prepare');
+    expect(rootsOf(await messages.until((one) => rootsOf(one).length === 2))).toContain(old);
+    await change('activate', next.id);
+    const { authorities } = await callUnary(admin.listAuthorities.bind(admin), {});
+    const spent = authorities.find(({ state }) => state === 'old')?.id ?? '';
+    await change('taint', spent);
+    const serial = leafOf(before).serialNumber;
+    const renewed = await messages.until((one) => leafOf(one).serialNumber !== serial);
+    expect(leafOf(renewed).issuer).not.toBe(leafOf(before).issuer);
+    await change('revoke', spent);
+    const last = await messages.until((one) => rootsOf(one).length === 1);
+    expect(rootsOf(last)).not.toContain(old);
+    // The node stands on the new root by then, too.
+    const own = node.agent.core.identity;
+    if (own.current().bundle.length > 1) await new Promise((resolve) => own.onChange(resolve));
+    expect((await sign(own, ['shop/first'])).results[0]?.outcome?.$case).toBe('signed');
+  });
+
+  test('hands a token out until half of its life is over, each for its audience', async () => {
+    const ask = async (...audience: string[]): Promise<string> => {
+      const options = { metadata: { 'workload.spiffe.io': 'true' } };
+      const answer = await callUnary(client.fetchJwtsvid.bind(client), { audience, spiffeId: '' }, options);
+      return answer.svids[0]?.svid ?? '';
+    };
+    const [one, again, other] = [await ask('a'), await ask('a'), await ask('b')];
+    expect(again).toBe(one);
+    expect(other).not.toBe(one);
+    expect(decodeJwt(one)).toMatchObject({ sub: shop('first'), aud: 'a' });
+    const validated = await callUnary(
+      client.validateJwtsvid.bind(client),
+      { audience: 'a', svid: one },
+      { metadata: { 'workload.spiffe.io': 'true' } },
+    );
+    expect(validated.spiffeId).toBe(shop('first'));
+  });
+
+  test('whose certificate is revoked serves what it has, and joins again with a new token', async () => {
+    await using south = await runAgent({ ca: running.ca.addresses.ca, token: await tokenFor('south') });
+    const { core, admin: page } = south.agent;
+    const stub = grpcClient(SpiffeWorkloadAPIClient, { path: south.socket }, { kind: 'plaintext' });
+    using messages = new Messages(stub.fetchX509Svid({}, header));
+    const before = await messages.next();
+    const spiffeId = core.identity.current().spiffeId.toString();
+    const revoked = new Promise<void>((resolve) => {
+      const stop = core.authority.onChange(() => {
+        if (core.identity.refused === undefined) return;
+        stop();
+        resolve();
+      });
+    });
+    await callUnary(admin.revokeCertificate.bind(admin), { serial: '', spiffeId, reason: 'a test' });
+    await revoked;
+    expect(page.readiness.missing.join()).toContain('node identity');
+    using second = new Messages(stub.fetchX509Svid({}, header));
+    expect(leafOf(await second.next()).serialNumber).toBe(leafOf(before).serialNumber);
+
+    const joined = new Promise((resolve) => core.identity.onChange(resolve));
+    south.writeToken(await tokenFor('south'));
+    await joined;
+    running.writePolicy('late.yaml', registration('late', 'late', [uid]));
+    expect(ids(await messages.until((one) => one.svids.length === before.svids.length + 1))).toContain(shop('late'));
+    expect(page.readiness.missing).toEqual([]);
+    running.writePolicy('late.yaml', '');
+    stub.close();
+  });
+});
+
+test('the security header is asked for here as at the authority', async () => {
+  const stream = new Messages(client.fetchX509Svid({}));
+  const code = await stream.next().then(
+    () => status.OK,
+    (error: unknown) => (error as ServiceError).code,
+  );
+  expect(code).toBe(status.INVALID_ARGUMENT);
+});
