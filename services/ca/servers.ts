@@ -13,10 +13,10 @@ import { authenticateToken } from './certificate-service/authenticate-token.ts';
 import { createCertificate } from './certificate-service/create-certificate.ts';
 import type { ConnectedNodes } from './nodes/connected-nodes.ts';
 import { serveNodes } from './nodes/serve-nodes.ts';
-import { watchBundle } from './serving/watch-bundle.ts';
 import type { CaSettings } from './settings.ts';
 import { BinaryHashes } from '#services/workload/binary-hash.ts';
 import { serveWorkloadApi } from '#services/workload/serve-workload-api.ts';
+import { watchBundle } from '#services/workload/watch-bundle.ts';
 
 export interface ServerParts {
   readonly clock: Clock;
@@ -44,7 +44,7 @@ export function certificateServer(
   const server = new GrpcServer({ logger, metrics })
     .unary(IstioCertificateServiceService.createCertificate, createCertificate(parts))
     .serverStream(TrustService.watchBundle, watchTrust(core, trustDomain));
-  return serveNodes(server, { ...core, nodes });
+  return serveNodes(server, { ...core, clock, nodes });
 }
 
 /** What the workload socket serves, to whom the kernel says is calling. */

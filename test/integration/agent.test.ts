@@ -37,7 +37,11 @@ beforeAll(async () => {
     policies: {
       'nodes.yaml': nodeRegistration('east', [shop('first'), shop('second'), 'spiffe://example.org/ns/east/*']),
       'west.yaml': nodeRegistration('west', [shop('first')]),
-      'south.yaml': nodeRegistration('south', ['spiffe://example.org/ns/shop/*']),
+      'south.yaml': nodeRegistration('south', ['spiffe://example.org/*']),
+      'own.yaml': registration('own', 'x', [uid]).replace(
+        'serviceAccount: x',
+        'spiffeId: spiffe://example.org/garrison/authz',
+      ),
       '1.yaml': registration('first', 'first', [uid], '  hint: main\n'),
       '2.yaml': registration('second', 'second', ['unix:uid:4242']),
       '3.yaml': registration('foreign', 'foreign', [uid]),
@@ -193,6 +197,9 @@ describe('an agent', () => {
     const stub = grpcClient(SpiffeWorkloadAPIClient, { path: south.socket }, { kind: 'plaintext' });
     using messages = new Messages(stub.fetchX509Svid({}, header));
     const before = await messages.next();
+    // A wildcard names workloads, never the mesh's own servers.
+    expect(ids(before)).not.toContain('spiffe://example.org/garrison/authz');
+    expect((await sign(core.identity, ['shop/own', 'shop/first'])).results[0]?.outcome?.$case).toBe('refusal');
     const spiffeId = core.identity.current().spiffeId.toString();
     const revoked = new Promise<void>((resolve) => {
       const stop = core.authority.onChange(() => {

@@ -1,8 +1,11 @@
+import { isReserved } from '#ca/identity-template.ts';
 import { parseSerial, type SerialHex } from '#ca/issue/serial.ts';
+import { parseSpiffeId } from '#ca/spiffe-id.ts';
 import type { Registration } from '#policies/documents/index.ts';
 import { GarrisonError } from '#proto/errors/index.ts';
 import type { CallContext } from '#runtime/grpc/method.ts';
-import { nodeMayAskFor, type Registrations } from '#services/workload/registrations.ts';
+import { nodeMayAskFor, nodeRights, type Registrations } from '#services/workload/registrations.ts';
+import { nodeSelectorsOf } from '../attest-node/node-grant.ts';
 import type { Ledger } from '../ledger/port.ts';
 
 export interface NodeDirectory {
@@ -14,6 +17,9 @@ export interface NodeDirectory {
 export interface NodeCaller {
   readonly spiffeId: string;
   readonly serial: SerialHex;
+  /** What was found out of it when it was attested. */
+  readonly selectors: ReadonlySet<string>;
+  readonly notAfter: Date;
   /** As it stands in records. */
   readonly caller: string;
 }
@@ -46,19 +52,23 @@ export async function authenticateNode({ peer }: CallContext, { ledger }: NodeDi
     throw refusal('the certificate is not one that this authority has issued');
   }
   if (entry.revokedAt !== undefined) throw refusal(`the certificate was revoked at ${entry.revokedAt.toISOString()}`);
-  return { spiffeId: entry.spiffeId, serial: entry.serial, caller: `node:${entry.spiffeId}` };
+  const { spiffeId: id, notAfter, grant } = entry;
+  return { spiffeId: id, serial: entry.serial, selectors: nodeSelectorsOf(grant), notAfter, caller: `node:${id}` };
 }
 
 /** What a node may ask for: the union of what its registrations name. Refuses who is no node. */
-export function rightsOf({ spiffeId }: NodeCaller, registrations: Registrations): NodeRights {
+export function rightsOf({ spiffeId, selectors }: NodeCaller, registrations: Registrations): NodeRights {
   const all = inForce(registrations);
-  const granted = all.filter((one) => one.node !== undefined && one.spiffeId === spiffeId);
+  const granted = nodeRights(all, spiffeId, selectors);
   if (granted.length === 0) {
     throw new GarrisonError('PERMISSION_DENIED', `\`${spiffeId}\` is not registered as a node`, {
       remedy: 'add a Registration for it with `node.identities`',
     });
   }
-  const mayAskFor = (entry: Registration): boolean => granted.some((right) => nodeMayAskFor(right, entry.spiffeId));
+  const mayAskFor = (entry: Registration): boolean =>
+    granted.some((right) => nodeMayAskFor(right, entry.spiffeId)) &&
+    // A wildcard is about workloads: nobody meant the mesh's own servers by it.
+    !isReserved(parseSpiffeId(entry.spiffeId));
   return {
     entries: () => all.filter(mayAskFor),
     entry: (name) => {

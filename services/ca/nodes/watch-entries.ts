@@ -1,20 +1,22 @@
 import type { Registration } from '#policies/documents/index.ts';
 import { GarrisonError } from '#proto/errors/index.ts';
 import { NodeEntry, NodeTrust, type NodeNews, type WatchEntriesRequest } from '#proto/gen/garrison/v1/node-entries.ts';
+import type { Clock } from '#runtime/clock.ts';
 import type { ServerStreamHandler } from '#runtime/grpc/method.ts';
 import type { Changes } from '#services/workload/changes.ts';
 import type { ConnectedNodes } from './connected-nodes.ts';
-import { authenticateNode, rightsOf, type NodeDirectory } from './node-caller.ts';
+import { authenticateNode, rightsOf, type NodeCaller, type NodeDirectory } from './node-caller.ts';
 import { toNodeEntry, toNodeTrust, type TrustParts } from './node-news.ts';
 
 export interface WatchOptions extends NodeDirectory, TrustParts {
   readonly changes: Changes;
+  readonly clock: Clock;
   readonly nodes: ConnectedNodes;
 }
 
 /** garrison.v1.Node/WatchEntries: everything at once, then what changed. Pushed, so that nobody waits for a poll. */
 export function watchEntries(options: WatchOptions): ServerStreamHandler<WatchEntriesRequest, NodeNews> {
-  const { changes, registrations, revocations, nodes } = options;
+  const { changes, registrations, revocations, nodes, clock } = options;
   return async function* (_, context) {
     const node = await authenticateNode(context, options);
     using connected = nodes.connect(node, context.peer);
@@ -26,7 +28,8 @@ export function watchEntries(options: WatchOptions): ServerStreamHandler<WatchEn
         await changes.after(seen, context.signal);
         continue;
       }
-      if (revocations.serials.has(node.serial)) throw revoked(node.spiffeId);
+      if (revocations.serials.has(node.serial)) throw worthless(node, 'was revoked');
+      if (node.notAfter <= clock.now()) throw worthless(node, 'has ended');
       const entries = rightsOf(node, registrations).entries();
       const trust = toNodeTrust(options);
       const entriesPrint = entries.map(printOf).join('\n');
@@ -56,8 +59,8 @@ function printOf(registration: Registration): string {
   return print;
 }
 
-function revoked(spiffeId: string): GarrisonError {
-  return new GarrisonError('UNAUTHENTICATED', `the certificate of \`${spiffeId}\` was revoked`, {
+function worthless({ spiffeId }: NodeCaller, why: string): GarrisonError {
+  return new GarrisonError('UNAUTHENTICATED', `the certificate of \`${spiffeId}\` ${why}`, {
     remedy: 'join again: `garrison identity token create` makes a token',
   });
 }
