@@ -18,6 +18,7 @@ import { followRegistrations } from './registrations/follow-registrations.ts';
 import { ConnectedNodes } from './nodes/connected-nodes.ts';
 import { BootstrapTokens } from './serving/bootstrap-tokens.ts';
 import { keepBootstrapTokens } from './serving/keep-bootstrap-tokens.ts';
+import { socketModes } from '#runtime/config/workload-socket-config.ts';
 import { certificateServer, workloadServer } from './servers.ts';
 import type { CaSettings } from './settings.ts';
 import { openWebServers } from './web-servers.ts';
@@ -26,6 +27,7 @@ export interface Ca extends AsyncDisposable {
   readonly addresses: {
     readonly ca: Address;
     readonly workloadApi: Address;
+    readonly workloadApiTcp: Address | undefined;
     readonly bundle: Address | undefined;
     readonly oidc: Address | undefined;
     readonly caAdmin: Address;
@@ -94,12 +96,22 @@ export async function composeCa(
   const tls = { kind: 'tls', identity: core.identity, clientCertificate: 'optional' } as const;
   const ca = await server.listen(settings.listen, tls, { setting: 'ca.listen' });
   const plain = { kind: 'plaintext' } as const;
-  const workloadApi = await workload.listen(settings.workloadApi, plain, { setting: 'ca.workloadApi' });
+  const workloadApi = await workload.listen(settings.workloadApi, plain, {
+    setting: 'ca.workloadApi',
+    mode: socketModes[settings.workloadApiAccess],
+  });
+  const workloadApiTcp =
+    settings.workloadApiTcp &&
+    (await workload.listen(settings.workloadApiTcp, { kind: 'loopback' }, { setting: 'ca.workloadApiTcp' }));
   await control.listen({ path: state.join(adminSocket) }, plain, { setting: 'state' });
   const web = await openWebServers(settings, core, { open: starting, logger });
   listening();
   const all = starting.move();
-  return { addresses: { ca, workloadApi, ...web, caAdmin }, admin, [Symbol.asyncDispose]: () => all.disposeAsync() };
+  return {
+    addresses: { ca, workloadApi, workloadApiTcp, ...web, caAdmin },
+    admin,
+    [Symbol.asyncDispose]: () => all.disposeAsync(),
+  };
 }
 
 /** A registration may name a trust domain before the configuration does; whoever wrote it should hear of it. */

@@ -8,11 +8,12 @@ import type { FederationConfig } from '#runtime/config/federation-config.ts';
 import type { OidcDiscoveryConfig } from '#runtime/config/oidc-discovery-config.ts';
 import type { NodesConfig } from '#runtime/config/nodes-config.ts';
 import type { CaKeysConfig } from '#runtime/config/ca-keys-config.ts';
+import type { WorkloadSocketConfig } from '#runtime/config/workload-socket-config.ts';
 import { showConfig } from '#runtime/config/show-config.ts';
 import { defaultAuthorityLife, type AuthorityLife } from './authority/create-authority.ts';
 import { defaultTtl, type TtlRules } from './issuing/desk.ts';
 
-export interface CaSettings {
+export interface CaSettings extends WorkloadSocketConfig {
   readonly trustDomain: TrustDomain;
   readonly serverNames: readonly string[];
   /** Files and folders of documents, for their registrations. */
@@ -54,6 +55,8 @@ export function caSettings(config: Config): CaSettings {
     mesh: { trustDomain, trustDomainAliases, rootNamespace, profile, pathNormalization, trustedHops },
     listen: ca.listen,
     workloadApi: { path: ca.workloadApi },
+    workloadApiAccess: ca.workloadApiAccess,
+    workloadApiTcp: ca.workloadApiTcp,
     bundleEndpoint: ca.bundleEndpoint,
     federation: ca.federation,
     oidcDiscovery: ca.oidcDiscovery,

@@ -10,8 +10,9 @@ import { type NodesConfig, nodesShape, noNodes } from './nodes-config.ts';
 import { type FederationConfig, federationShape } from './federation-config.ts';
 import { type OidcDiscoveryConfig, oidcDiscoveryShape } from './oidc-discovery-config.ts';
 import { addressIn, localAddressIn, pathIn, socketIn } from './shapes.ts';
+import { type WorkloadSocketConfig, workloadSocketFields } from './workload-socket-config.ts';
 
-export interface CaConfig {
+export interface CaConfig extends WorkloadSocketConfig {
   readonly listen: Address;
   /** Undefined here: `workload.sock` in the state folder. */
   readonly workloadApi: string | undefined;
@@ -75,6 +76,7 @@ export function caShape(folder: string): Shape<CaConfig> {
     workloadApi: field(socketIn(folder), {
       describe: 'the unix socket of the SPIFFE Workload API; `workload.sock` in `state`',
     }),
+    ...workloadSocketFields(),
     bundleEndpoint: field(bundleEndpointShape(folder), {
       nullable: true,
       describe: 'the SPIFFE bundle endpoint, an address or more; off where it is left out',

@@ -1,9 +1,10 @@
 import { GarrisonError } from '#proto/errors/index.ts';
-import { type Server, type Socket, createServer } from 'node:net';
+import { type Server, type Socket, createServer, isIP } from 'node:net';
 import { type TLSSocket, type Server as TlsServer, createServer as createTlsServer } from 'node:tls';
-import { type Address, isUnix } from '../address.ts';
+import { type Address, formatAddress, isLoopback, isUnix } from '../address.ts';
 import type { IdentitySource } from '../identity-source.ts';
 import { type ListenPlace, listen } from '../listen.ts';
+import { LoopbackCallers } from '../loopback/loopback-callers.ts';
 import type { Logger } from '../logger.ts';
 import { readPeerCredentials } from '../peer-credentials.ts';
 import { type Peer, identifyPeer } from '../peer.ts';
@@ -11,6 +12,8 @@ import { secureContextOptions } from '../tls.ts';
 
 export type Security =
   | { readonly kind: 'plaintext' }
+  /** Plaintext over loopback TCP, for processes of this host only: the kernel says which one is calling. */
+  | { readonly kind: 'loopback' }
   | {
       readonly kind: 'tls';
       readonly identity: IdentitySource;
@@ -39,7 +42,7 @@ export async function openAcceptor(
   options: AcceptorOptions,
 ): Promise<Acceptor> {
   const stopping: (() => void)[] = [];
-  const server = security.kind === 'tls' ? tlsServer(security, options, stopping) : plainServer(address, options);
+  const server = serverFor(address, security, options, stopping);
   server.maxConnections = options.maxConnections;
   server.on('drop', () => options.logger.warn('connection refused', { reason: 'too many connections' }));
   const bound = await listen(server, address, place);
@@ -51,6 +54,25 @@ export async function openAcceptor(
       server.close();
     },
   };
+}
+
+function serverFor(address: Address, security: Security, options: AcceptorOptions, stopping: (() => void)[]): Server {
+  if (security.kind === 'tls') return tlsServer(security, options, stopping);
+  return security.kind === 'loopback' ? loopbackServer(address, options) : plainServer(address, options);
+}
+
+function loopbackServer(address: Address, options: AcceptorOptions): Server {
+  if (isUnix(address) || isIP(address.host) === 0 || !isLoopback(address)) {
+    throw new GarrisonError('INVALID_ARGUMENT', `\`${formatAddress(address)}\` is no loopback address`, {
+      remedy: 'name an IP address that only this host reaches, such as `127.0.0.1`',
+    });
+  }
+  const callers = new LoopbackCallers();
+  return createServer({ noDelay: true }, (socket) => {
+    socket.on('error', () => undefined);
+    const refuse = (error: unknown): void => accept(socket, options, () => raise(error));
+    callers.identify(socket).then((unix) => accept(socket, options, () => ({ ...tcpPeer(socket), unix })), refuse);
+  });
 }
 
 function plainServer(address: Address, options: AcceptorOptions): Server {
@@ -89,6 +111,10 @@ function accept(socket: Socket, options: AcceptorOptions, identify: () => Peer):
     });
     socket.destroy();
   }
+}
+
+function raise(error: unknown): never {
+  throw error;
 }
 
 function tlsPeer(socket: TLSSocket, identity: IdentitySource, required: boolean): Peer {
