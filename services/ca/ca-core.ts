@@ -95,7 +95,8 @@ export async function openCaCore(
       counts.failed(error);
     },
   });
-  const source = ownSvids({ desk, authorities, clock, onMinted: () => counts.minted() });
+  const issuer = settings.oidcDiscovery?.issuer;
+  const source = ownSvids({ desk, authorities, ledger, issuer, clock, onMinted: () => counts.minted() });
   const federation = opening.use(
     new Federation({
       ...around,

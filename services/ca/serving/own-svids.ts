@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { mintJwt } from '#ca/jwt/mint-jwt.ts';
 import { parseSpiffeId } from '#ca/spiffe-id.ts';
 import type { Clock } from '#runtime/clock.ts';
@@ -5,6 +6,7 @@ import { grantOf } from '#services/workload/registrations.ts';
 import type { SvidSource } from '#services/workload/svid-source.ts';
 import type { Authorities } from '../authority/authorities.ts';
 import type { IssuingDesk } from '../issuing/desk.ts';
+import type { Ledger } from '../ledger/port.ts';
 
 /** SPIRE's default. */
 const defaultJwtSeconds = 300;
@@ -14,12 +16,15 @@ const maxJwtSeconds = 86_400;
 export interface OwnSvidsOptions {
   readonly desk: IssuingDesk;
   readonly authorities: Authorities;
+  readonly ledger: Pick<Ledger, 'noteJwt'>;
+  /** `iss` of JWT-SVIDs; absent where nobody could look it up. */
+  readonly issuer: string | undefined;
   readonly clock: Clock;
   readonly onMinted: () => void;
 }
 
 /** SVIDs for the workloads of the CA's own host, straight from its desk. */
-export function ownSvids({ desk, authorities, clock, onMinted }: OwnSvidsOptions): SvidSource {
+export function ownSvids({ desk, authorities, ledger, issuer, clock, onMinted }: OwnSvidsOptions): SvidSource {
   return {
     issue: (registration, { publicKey }, caller) =>
       desk.issue(
@@ -31,10 +36,23 @@ export function ownSvids({ desk, authorities, clock, onMinted }: OwnSvidsOptions
         },
         { caller, grant: grantOf(registration) },
       ),
-    mintJwt: async (registration, audience) => {
+    mintJwt: async (registration, audience, caller) => {
       const id = parseSpiffeId(registration.spiffeId);
       const seconds = Math.min(registration.jwtTtlSeconds ?? defaultJwtSeconds, maxJwtSeconds);
-      const token = await mintJwt({ id, audience, now: clock.now(), seconds }, authorities.active().signers.jwt);
+      const issuedAt = clock.now();
+      const { jwt } = authorities.active().signers;
+      const token = await mintJwt({ id, audience, now: issuedAt, seconds, issuer }, jwt);
+      // On the record before anybody holds it; the token itself is nowhere kept.
+      await ledger.noteJwt({
+        spiffeId: registration.spiffeId,
+        audience,
+        keyId: jwt.kid,
+        tokenHash: createHash('sha256').update(token).digest('hex'),
+        issuedAt,
+        expiresAt: new Date((Math.floor(issuedAt.getTime() / 1000) + seconds) * 1000),
+        caller,
+        grant: grantOf(registration),
+      });
       onMinted();
       return token;
     },
