@@ -63,10 +63,17 @@ export const trustDomain: Shape<string> = check(
 /** RFC 3986 §3.3 without `*`, which in a template could be meant as a wildcard. */
 const literal = /^[a-zA-Z0-9\-._~%!$&'()+,;:@=]+$/;
 
+/** Upstream turns a template into a regular expression, and caps those since its bulletin 2026-006. */
+const longestTemplate = 1024;
+
 /** A path, or a path template: its operators are whole segments, and nothing that operates follows `{**}`. */
 export const path: Shape<string> = check(text, (value, here) => {
   if (!value.includes('{') && !value.includes('}')) return;
   const template = value.includes('{*}') || value.includes('{**}');
+  if (template && value.length > longestTemplate) {
+    here.fault(`a path template of ${value.length} characters`, `keep it within ${longestTemplate}`);
+    return;
+  }
   let closed = false;
   for (const segment of value.replace(/^\/+|\/+$/g, '').split('/')) {
     if (segment === '{*}' || segment === '{**}') {

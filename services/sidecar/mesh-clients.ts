@@ -35,7 +35,7 @@ export function meshClients({ authz, telemetry, identity, checkMs }: MeshAddress
   const revisions = grpcClient(RevisionsClient, authz, authzSecurity);
   const collector = grpcClient(MixerClient, telemetry, { kind: 'tls', identity, expect: expect('telemetry') });
   return {
-    check: (request, signal) => callUnary(mixer.check.bind(mixer), request, { timeoutMs: checkMs, signal }),
+    check: (request, signal) => orLeft(callUnary(mixer.check.bind(mixer), request, { timeoutMs: checkMs }), signal),
     report: (request) => callUnary(collector.report.bind(collector), request, { timeoutMs: reportMs }),
     watch: async function* (signal) {
       const stream = revisions.watch({});
@@ -55,6 +55,19 @@ export function meshClients({ authz, telemetry, identity, checkMs }: MeshAddress
       for (const client of [mixer, revisions, collector]) client.close();
     },
   };
+}
+
+/**
+ * Waits no longer than the client does. The call itself goes on to its end: a client that opens and resets streams without
+ * end would make a stream of resets of it, for which authz cuts the connection that everybody's checks are on.
+ */
+function orLeft<T>(answer: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const leave = (): void => reject(new GarrisonError('CANCELLED', 'the client left before the answer'));
+    signal.addEventListener('abort', leave, { once: true });
+    if (signal.aborted) leave();
+    answer.then(resolve, reject).finally(() => signal.removeEventListener('abort', leave));
+  });
 }
 
 function isServiceError(error: unknown): error is ServiceError {

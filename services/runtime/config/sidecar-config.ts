@@ -96,7 +96,7 @@ export function sidecarShape(folder: string): Shape<Omit<SidecarConfig, 'file'>>
     }),
   });
   const inbound = check(listener, ({ listen, proxyProtocol }, here) => {
-    if (proxyProtocol === undefined || listen === undefined || !isUnix(listen)) return;
+    if (proxyProtocol === undefined || !isUnix(listen)) return;
     here.fault('who connects to a unix socket has no address', 'listen on a port, or leave it out', 'proxyProtocol');
   });
   const written = object({

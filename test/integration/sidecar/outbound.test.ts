@@ -76,6 +76,17 @@ describe('secure naming', () => {
     expect(heard).toEqual([]);
   });
 
+  test('CVE-2020-15104: a DNS name is no identity, least of all with a wildcard', async () => {
+    const names = [
+      { type: 'dns', value: '*.shop' },
+      { type: 'dns', value: 'web.shop' },
+    ] as const;
+    const { port, heard } = await impostor(await world.pki.identity(spiffeIdOf('web'), { names: [...names] }));
+    await inForce(serviceEntry('web.shop', 'web', [port]));
+    expect((await ask('web.shop')).status).toBe(502);
+    expect(heard).toEqual([]);
+  });
+
   test('a service without a named identity cannot be verified, hence not be called', async () => {
     await inForce(serviceEntry('web.shop', 'web', [1]).replace(', serviceAccount: web', ''));
     const answer = await ask('web.shop');
