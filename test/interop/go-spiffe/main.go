@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/spiffe/go-spiffe/v2/federation"
+	"github.com/spiffe/go-spiffe/v2/logger"
 	"github.com/spiffe/go-spiffe/v2/spiffeid"
 	"github.com/spiffe/go-spiffe/v2/spiffetls/tlsconfig"
 	"github.com/spiffe/go-spiffe/v2/svid/jwtsvid"
@@ -42,7 +43,11 @@ func main() {
 func run() error {
 	ctx, cancel := context.WithTimeout(context.Background(), 60*time.Second)
 	defer cancel()
-	address := workloadapi.WithAddr(os.Args[1])
+	// Without one the client finds its endpoint by itself, in SPIFFE_ENDPOINT_SOCKET.
+	address := workloadapi.WithLogger(logger.Null)
+	if os.Args[1] != "" {
+		address = workloadapi.WithAddr(os.Args[1])
+	}
 
 	fetched, err := workloadapi.FetchX509Context(ctx, address)
 	if err != nil {
@@ -64,15 +69,11 @@ func run() error {
 		return err
 	}
 
-	// The bundle endpoint, authenticated by the bundle that the Workload API gave: roots, JWT keys, sequence.
-	td := fetched.SVIDs[0].ID.TrustDomain()
-	authority := spiffeid.RequireFromPath(td, "/garrison/ca")
-	published, err := federation.FetchBundle(ctx, td, os.Args[2], federation.WithSPIFFEAuth(fetched.Bundles, authority))
-	if err != nil {
-		return fmt.Errorf("bundle endpoint: %w", err)
+	if os.Args[2] != "" {
+		if seen.Endpoint, err = published(ctx, fetched, os.Args[2]); err != nil {
+			return err
+		}
 	}
-	sequence, _ := published.SequenceNumber()
-	seen.Endpoint = []int{len(published.X509Authorities()), len(published.JWTAuthorities()), int(sequence)}
 
 	source, err := workloadapi.NewX509Source(ctx, workloadapi.WithClientOptions(address))
 	if err != nil {
@@ -112,6 +113,18 @@ func run() error {
 }
 
 // A JWT-SVID is fetched, validated here with the bundle, and validated by the server; both must see the same subject.
+// The bundle endpoint, authenticated by the bundle that the Workload API gave: roots, JWT keys, sequence.
+func published(ctx context.Context, fetched *workloadapi.X509Context, url string) ([]int, error) {
+	td := fetched.SVIDs[0].ID.TrustDomain()
+	authority := spiffeid.RequireFromPath(td, "/garrison/ca")
+	bundle, err := federation.FetchBundle(ctx, td, url, federation.WithSPIFFEAuth(fetched.Bundles, authority))
+	if err != nil {
+		return nil, fmt.Errorf("bundle endpoint: %w", err)
+	}
+	sequence, _ := bundle.SequenceNumber()
+	return []int{len(bundle.X509Authorities()), len(bundle.JWTAuthorities()), int(sequence)}, nil
+}
+
 func token(ctx context.Context, address workloadapi.ClientOption) (string, error) {
 	svid, err := workloadapi.FetchJWTSVID(ctx, jwtsvid.Params{Audience: "db"}, address)
 	if err != nil {
