@@ -80,14 +80,28 @@ function readExtensions(list: DerReader): Map<string, Extension> {
 /** RFC 5280 §4.1.2.5: UTCTime through 2049, seconds, `Z`. */
 function readTime(reader: DerReader): Date {
   const { tag, content } = reader.next();
-  const text = Buffer.from(content).toString('latin1');
-  const digits = tag === tags.utcTime ? `${Number(text.slice(0, 2)) < 50 ? '20' : '19'}${text}` : text;
-  const parts = /^(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)Z$/.exec(digits);
-  if (parts === null || (tag !== tags.utcTime && tag !== tags.generalizedTime)) throw reader.fault('has a broken time');
-  const [, year, month, day, hour, minute, second] = parts;
-  const date = new Date(`${year}-${month}-${day}T${hour}:${minute}:${second}Z`);
-  if (Number.isNaN(date.getTime())) throw reader.fault('has a time that does not exist');
-  if (tag === tags.generalizedTime && date.getUTCFullYear() < 2050) throw reader.fault('has a time in the longer form');
+  const short = tag === tags.utcTime;
+  const digits = content.length - 1;
+  const wellFormed = digits === (short ? 12 : 14) && content[digits] === 0x5a;
+  if (!wellFormed || (!short && tag !== tags.generalizedTime)) throw reader.fault('has a broken time');
+  const pairs: number[] = [];
+  for (let at = 0; at < digits; at += 2) {
+    const tens = (content[at] ?? 0) - 0x30;
+    const ones = (content[at + 1] ?? 0) - 0x30;
+    if (tens < 0 || tens > 9 || ones < 0 || ones > 9) throw reader.fault('has a broken time');
+    pairs.push(10 * tens + ones);
+  }
+  const [month = 0, day = 0, hour = 0, minute = 0, second = 0] = pairs.slice(-5);
+  const [first = 0, next = 0] = pairs;
+  const year = short ? first + (first < 50 ? 2000 : 1900) : 100 * first + next;
+  const date = new Date(Date.UTC(2000, month - 1, day, hour, minute, second));
+  date.setUTCFullYear(year, month - 1, day);
+  // What overflowed into the next minute, day or month was no time.
+  const same = date.getUTCSeconds() === second && date.getUTCMinutes() === minute && date.getUTCHours() === hour;
+  if (!same || date.getUTCDate() !== day || date.getUTCMonth() !== month - 1) {
+    throw reader.fault('has a time that does not exist');
+  }
+  if (!short && year < 2050) throw reader.fault('has a time in the longer form');
   return date;
 }
 

@@ -7,7 +7,20 @@ function extension(name: string, critical: boolean, value: Uint8Array): Uint8Arr
   return critical ? der.sequence(der.oid(name), der.boolean(true), content) : der.sequence(der.oid(name), content);
 }
 
+const made = new Map<string, Uint8Array>();
+
+/** The few values that depend on the kind of certificate alone are worked out once. */
+function once(key: string, make: () => Uint8Array): Uint8Array {
+  let value = made.get(key);
+  if (value === undefined) made.set(key, (value = make()));
+  return value;
+}
+
 export function basicConstraints(ca: boolean, pathLength?: number): Uint8Array {
+  return once(`basicConstraints ${ca} ${pathLength ?? ''}`, () => makeBasicConstraints(ca, pathLength));
+}
+
+function makeBasicConstraints(ca: boolean, pathLength?: number): Uint8Array {
   const parts = ca ? [der.boolean(true), ...(pathLength === undefined ? [] : [der.smallInteger(pathLength)])] : [];
   return extension(oids.basicConstraints, true, der.sequence(...parts));
 }
@@ -17,7 +30,9 @@ export const keyUsages = { digitalSignature: 0, keyEncipherment: 2, keyCertSign:
 export type KeyUsage = keyof typeof keyUsages;
 
 export function keyUsage(usages: readonly KeyUsage[]): Uint8Array {
-  return extension(oids.keyUsage, true, der.namedBits(usages.map((usage) => keyUsages[usage])));
+  return once(`keyUsage ${usages.join(' ')}`, () =>
+    extension(oids.keyUsage, true, der.namedBits(usages.map((usage) => keyUsages[usage]))),
+  );
 }
 
 export function serverAndClient(): Uint8Array {

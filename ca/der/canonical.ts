@@ -19,13 +19,15 @@ function check(reader: DerReader, depth: number): void {
 
 function checkElement(reader: DerReader, found: DerElement, depth: number): void {
   const refuse: Refuse = (why) => reader.fault(why);
-  const { tag, content } = found;
+  const { tag } = found;
   if (tag === tags.sequence || tag === tags.set || tag >= 0xa0) {
     if (tag >= 0xe0 || (tag >= 0x40 && tag < 0xa0)) throw refuse('has a tag of an unknown class');
     check(reader.inside(found, 'content'), depth + 1);
-    if (tag === tags.set) checkOrder(content, refuse);
+    if (tag === tags.set) checkOrder(found.content, refuse);
     return;
   }
+  // Its content is any octets.
+  if (tag === tags.octetString) return;
   // Context-specific primitive: a string or key identifier whose type its reader knows.
   if (tag >= 0x80 && tag < 0xa0) return;
   checkPrimitive(tag, found, refuse);
@@ -42,6 +44,10 @@ function checkOrder(content: Uint8Array, refuse: Refuse): void {
 }
 
 function checkPrimitive(tag: number, found: DerElement, refuse: Refuse): void {
+  if (tag === tags.oid) {
+    readOid(found, refuse);
+    return;
+  }
   const { content } = found;
   switch (tag) {
     case tags.boolean:
@@ -56,11 +62,6 @@ function checkPrimitive(tag: number, found: DerElement, refuse: Refuse): void {
       return;
     case tags.null:
       if (content.length !== 0) throw refuse('has a null with content');
-      return;
-    case tags.oid:
-      readOid(found, refuse);
-      return;
-    case tags.octetString:
       return;
     default:
       checkText(tag, content, refuse);

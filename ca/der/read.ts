@@ -1,12 +1,31 @@
 import { GarrisonError } from '#proto/errors/index.ts';
+import { knownOid } from './known-oids.ts';
 import { tags } from './tags.ts';
 
-/** One element as it stood in the input: views, no copies. */
-export interface DerElement {
+/** One element as it stood in the input: where it lies; views of it are made when they are asked for. */
+export class DerElement {
   readonly tag: number;
+  readonly bytes: Uint8Array;
+  readonly from: number;
+  readonly to: number;
+  readonly #start: number;
+
+  constructor(tag: number, bytes: Uint8Array, [start, from, to]: readonly [number, number, number]) {
+    this.tag = tag;
+    this.bytes = bytes;
+    this.#start = start;
+    this.from = from;
+    this.to = to;
+  }
+
   /** Identifier, length and content: the very bytes, for signatures. */
-  readonly raw: Uint8Array;
-  readonly content: Uint8Array;
+  get raw(): Uint8Array {
+    return this.bytes.subarray(this.#start, this.to);
+  }
+
+  get content(): Uint8Array {
+    return this.bytes.subarray(this.from, this.to);
+  }
 }
 
 /**
@@ -15,21 +34,26 @@ export interface DerElement {
  */
 export class DerReader {
   readonly #bytes: Uint8Array;
-  readonly #place: string;
-  #at = 0;
+  readonly #name: string;
+  readonly #above: DerReader | undefined;
+  readonly #end: number;
+  #at: number;
 
-  constructor(bytes: Uint8Array, place: string) {
+  constructor(bytes: Uint8Array, place: string, within?: { from: number; to: number; above: DerReader }) {
     this.#bytes = bytes;
-    this.#place = place;
+    this.#name = place;
+    this.#above = within?.above;
+    this.#at = within?.from ?? 0;
+    this.#end = within?.to ?? bytes.length;
   }
 
   get done(): boolean {
-    return this.#at === this.#bytes.length;
+    return this.#at === this.#end;
   }
 
   /** Identifier octet of the next element. */
   peek(): number | undefined {
-    return this.#bytes[this.#at];
+    return this.done ? undefined : this.#bytes[this.#at];
   }
 
   next(): DerElement {
@@ -39,9 +63,9 @@ export class DerReader {
     const length = this.#length();
     const from = this.#at;
     const to = from + length;
-    if (to > this.#bytes.length) throw this.fault('is cut short');
+    if (to > this.#end) throw this.fault('is cut short');
     this.#at = to;
-    return { tag, raw: this.#bytes.subarray(start, to), content: this.#bytes.subarray(from, to) };
+    return new DerElement(tag, this.#bytes, [start, from, to]);
   }
 
   expect(tag: number, name: string): DerElement {
@@ -62,7 +86,7 @@ export class DerReader {
   }
 
   inside(found: DerElement, name: string): DerReader {
-    return new DerReader(found.content, `${this.#place}.${name}`);
+    return new DerReader(found.bytes, name, { from: found.from, to: found.to, above: this });
   }
 
   end(): void {
@@ -105,11 +129,15 @@ export class DerReader {
   }
 
   fault(why: string): GarrisonError {
-    return new GarrisonError('INVALID_ARGUMENT', `${this.#place} ${why}`, { remedy: 'encode it as DER' });
+    return new GarrisonError('INVALID_ARGUMENT', `${this.#place()} ${why}`, { remedy: 'encode it as DER' });
+  }
+
+  #place(): string {
+    return this.#above === undefined ? this.#name : `${this.#above.#place()}.${this.#name}`;
   }
 
   #byte(): number {
-    const byte = this.#bytes[this.#at];
+    const byte = this.peek();
     if (byte === undefined) throw this.fault('is cut short');
     this.#at += 1;
     return byte;
@@ -141,6 +169,8 @@ export function checkInteger(content: Uint8Array, refuse: Refuse): void {
 }
 
 export function readOid(found: DerElement, refuse: Refuse): string {
+  const known = knownOid(found.bytes, found.from, found.to);
+  if (known !== undefined) return known;
   const arcs: number[] = [];
   let value = 0;
   let inArc = false;

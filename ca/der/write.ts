@@ -5,7 +5,8 @@ export function element(tag: number, ...content: readonly Uint8Array[]): Uint8Ar
   let length = 0;
   for (const part of content) length += part.length;
   const header = headerOf(tag, length);
-  const out = new Uint8Array(header.length + length);
+  // From Buffer's pool, and written to the last byte below: a certificate is put together from some forty of these.
+  const out = Buffer.allocUnsafe(header.length + length);
   out.set(header);
   let at = header.length;
   for (const part of content) {
@@ -76,7 +77,16 @@ export function utf8String(text: string): Uint8Array {
   return element(tags.utf8String, Buffer.from(text, 'utf8'));
 }
 
+const oidElements = new Map<string, Uint8Array>();
+
+/** Of our own names only, hence few: each is worked out once. */
 export function oid(dotted: string): Uint8Array {
+  let made = oidElements.get(dotted);
+  if (made === undefined) oidElements.set(dotted, (made = encodeOid(dotted)));
+  return made;
+}
+
+function encodeOid(dotted: string): Uint8Array {
   const [first = 0, second = 0, ...rest] = dotted.split('.').map(Number);
   const bytes: number[] = [];
   for (const arc of [first * 40 + second, ...rest]) bytes.push(...base128(arc));
@@ -91,12 +101,15 @@ function base128(arc: number): number[] {
 
 /** UTCTime until 2049, GeneralizedTime from then on, whole seconds in UTC (RFC 5280 §4.1.2.5). */
 export function time(date: Date): Uint8Array {
-  const digits = date
-    .toISOString()
-    .replace(/\.\d+Z$/, 'Z')
-    .replace(/[-:T]/g, '');
   const year = date.getUTCFullYear();
-  return year >= 1950 && year < 2050
-    ? element(tags.utcTime, Buffer.from(digits.slice(2), 'latin1'))
-    : element(tags.generalizedTime, Buffer.from(digits, 'latin1'));
+  const short = year >= 1950 && year < 2050;
+  const rest = [date.getUTCMonth() + 1, date.getUTCDate(), date.getUTCHours(), date.getUTCMinutes()];
+  const pairs = [...(short ? [] : [Math.floor(year / 100)]), year % 100, ...rest, date.getUTCSeconds()];
+  const text = new Uint8Array(2 * pairs.length + 1);
+  pairs.forEach((pair, index) => {
+    text[2 * index] = 0x30 + Math.floor(pair / 10);
+    text[2 * index + 1] = 0x30 + (pair % 10);
+  });
+  text[text.length - 1] = 0x5a;
+  return element(short ? tags.utcTime : tags.generalizedTime, text);
 }

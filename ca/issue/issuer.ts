@@ -1,4 +1,4 @@
-import { createHash, X509Certificate } from 'node:crypto';
+import { hash, X509Certificate } from 'node:crypto';
 import { oids } from '../der/oids.ts';
 import {
   readBasicConstraints,
@@ -26,7 +26,7 @@ export interface Issuer {
 
 /** SHA-256 of the key's bits, cut to 20 bytes (RFC 7093 §2, method 1). */
 export function keyIdOf(key: PublicKey): Uint8Array {
-  return createHash('sha256').update(key.bits).digest().subarray(0, 20);
+  return hash('sha256', key.bits, 'buffer').subarray(0, 20);
 }
 
 /** Refuses a certificate that may not sign others: without basicConstraints nothing is an authority (node-forge CVE-2026-33896). */

@@ -5,11 +5,13 @@ import { lintRules } from './lint-rules.ts';
 import type { CertificatePlan, Prepared } from './prepare.ts';
 
 let make: (plan: CertificatePlan, tbs: Uint8Array) => LintedTbs;
+let take: (linted: LintedTbs) => boolean;
 
 /** Bytes that every lint rule has passed. Only `lint` can make one that `takeLinted` accepts, and only once. */
 export class LintedTbs {
   readonly plan: CertificatePlan;
   readonly tbs: Uint8Array;
+  #taken = false;
 
   private constructor(plan: CertificatePlan, tbs: Uint8Array) {
     this.plan = plan;
@@ -18,10 +20,13 @@ export class LintedTbs {
 
   static {
     make = (plan, tbs) => new LintedTbs(plan, tbs);
+    take = (linted) => {
+      if (!(#taken in linted) || linted.#taken) return false;
+      linted.#taken = true;
+      return true;
+    };
   }
 }
-
-const passed = new WeakSet<LintedTbs>();
 
 /** Step two of issuing: takes the prepared bytes apart again and holds them against profile and plan. */
 export function lint({ plan, tbs }: Prepared): LintedTbs {
@@ -30,9 +35,7 @@ export function lint({ plan, tbs }: Prepared): LintedTbs {
     const message = `the certificate would break its profile: ${faults.join('; ')}`;
     throw new GarrisonError('INTERNAL', message, { remedy: 'report it: nothing was signed' });
   }
-  const linted = make(plan, tbs);
-  passed.add(linted);
-  return linted;
+  return make(plan, tbs);
 }
 
 /** Every rule the bytes break, as `rule: reason`. */
@@ -53,7 +56,7 @@ export function lintFaults(plan: CertificatePlan, tbs: Uint8Array): string[] {
 
 /** For the signer alone: hands the bytes out once. */
 export function takeLinted(linted: LintedTbs): Uint8Array {
-  if (!passed.delete(linted)) {
+  if (!take(linted)) {
     throw new GarrisonError('INTERNAL', 'these bytes did not come from the lint, or were signed before');
   }
   return linted.tbs;

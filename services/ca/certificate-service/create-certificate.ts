@@ -39,13 +39,22 @@ export function createCertificate(
     const ttlSeconds = lifetime(request.validityDuration, desk.allowed(claim.ttlSeconds));
     try {
       const { chain } = await desk.issue({ id, dnsNames, publicKey, ttlSeconds }, warrant);
-      return { certChain: chain.map((der) => encodePem('CERTIFICATE', der)) };
+      return { certChain: chain.map((der, index) => (index === 0 ? encodePem('CERTIFICATE', der) : pemAbove(der))) };
     } catch (error) {
       // A token that somebody else spent between the look at it and the intent to sign.
       const spent = error instanceof GarrisonError && error.code === 'UNAUTHENTICATED';
       throw spent ? opaque(error, context, logger) : error;
     }
   };
+}
+
+const pemsAbove = new WeakMap<Uint8Array, string>();
+
+/** The certificates of authorities are the same in every answer. */
+function pemAbove(der: Uint8Array): string {
+  let pem = pemsAbove.get(der);
+  if (pem === undefined) pemsAbove.set(der, (pem = encodePem('CERTIFICATE', der)));
+  return pem;
 }
 
 /** In order: the first way of proving oneself that the caller tries decides. */

@@ -1,10 +1,10 @@
-import { randomBytes } from 'node:crypto';
 import { newSerial, type SerialHex } from '#ca/issue/serial.ts';
 import { validityFor } from '#ca/issue/validity.ts';
 import type { PublicKey } from '#ca/keys/public-key.ts';
 import type { SpiffeId, TrustDomain } from '#ca/spiffe-id.ts';
 import { GarrisonError } from '#proto/errors/index.ts';
 import type { Authorities, Authority } from '../authority/authorities.ts';
+import { randomPool } from './random-pool.ts';
 import { recordAndSign, type Press, type Warrant } from './record-and-sign.ts';
 
 export interface TtlRules {
@@ -47,6 +47,7 @@ export interface DeskOptions extends Press {
 /** Issues leaves: whose they are has been decided by whoever calls. */
 export class IssuingDesk {
   readonly #options: DeskOptions;
+  readonly #random = randomPool();
 
   constructor(options: DeskOptions) {
     this.#options = options;
@@ -73,7 +74,7 @@ export class IssuingDesk {
     const within = authority.issuing.validity;
     const plan = {
       profile: 'leaf',
-      serial: newSerial(instance(), now, randomBytes),
+      serial: newSerial(instance(), now, this.#random),
       id: request.id,
       dnsNames: request.dnsNames,
       commonName: '',

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { lint } from '#ca/issue/lint.ts';
 import { prepare, type CertificatePlan } from '#ca/issue/prepare.ts';
 import { sign } from '#ca/issue/sign.ts';
@@ -64,5 +64,5 @@ function hex(bytes: Uint8Array): string {
 }
 
 function sha256(bytes: Uint8Array): string {
-  return createHash('sha256').update(bytes).digest('hex');
+  return hash('sha256', bytes, 'hex');
 }

@@ -2,9 +2,12 @@ import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
 import { GarrisonError } from '#proto/errors/index.ts';
 import type { SerialHex } from '#ca/issue/serial.ts';
 import { countLive } from './count-live.ts';
+import { OpenIntents } from './open-intents.ts';
+import { LogSync } from './log-sync.ts';
 import { entryConditions, jwtConditions } from './filter-sql.ts';
 import { GroupCommit } from './group-commit.ts';
 import type * as port from './port.ts';
+import { RecentEntries } from './recent-entries.ts';
 import { refuseRedemption } from './redeem.ts';
 import { readAuthority, readEntry, readJwt, readToken, type Row } from './rows.ts';
 import { createSchema } from './sqlite-schema.ts';
@@ -20,16 +23,33 @@ const readPositioned = (row: Row): port.ConcludedEntry => ({
   entry: readEntry(row),
 });
 
-/** The ledger on an SQLite database opened with synchronous=FULL: one process, one file. */
+const insertIntent = `
+  INSERT INTO intents (serial, profile, spiffe_id, dns_names, not_before, not_after, issuer_key_id, public_key_hash,
+    tbs_hash, caller, authority_grant, requested_at)
+  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`;
+
+const concludeByNumber = `
+  INSERT INTO outcomes (state, certificate, reason, concluded_at, number) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`;
+
+const concludeBySerial = `
+  INSERT INTO outcomes (number, state, certificate, reason, concluded_at)
+  SELECT number, ?, ?, ?, ? FROM intents WHERE serial = ? ON CONFLICT DO NOTHING`;
+
+/** The ledger on an SQLite database opened in WAL mode: one process, one file. */
 export class SqliteLedger implements port.Ledger {
   readonly #database: DatabaseSync;
+  readonly #log: LogSync;
   readonly #commit: GroupCommit;
+  readonly #open = new OpenIntents();
+  /** Who renews shows the same certificate again and again. What is concluded changes by revocation only. */
+  readonly #recent = new RecentEntries();
   readonly #statements = new Map<string, StatementSync>();
 
   constructor(database: DatabaseSync) {
     createSchema(database);
     this.#database = database;
-    this.#commit = new GroupCommit(database);
+    this.#log = new LogSync(database);
+    this.#commit = new GroupCommit(database, this.#log);
   }
 
   check(): Promise<void> {
@@ -38,62 +58,75 @@ export class SqliteLedger implements port.Ledger {
     });
   }
 
-  intend(intent: port.Intent, redeem?: port.Redemption): Promise<void> {
-    return this.#commit.run(() => {
-      if (redeem !== undefined) this.#redeem(redeem);
-      this.#run(
-        `INSERT INTO intents (serial, profile, spiffe_id, dns_names, not_before, not_after, issuer_key_id,
-           public_key_hash, tbs_hash, caller, authority_grant, requested_at)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-        hex(intent.serial),
-        intent.profile,
-        intent.spiffeId,
-        intent.dnsNames.join(' '),
-        intent.notBefore.getTime(),
-        intent.notAfter.getTime(),
-        hex(intent.issuerKeyId),
-        hex(intent.publicKeyHash),
-        hex(intent.tbsHash),
-        intent.caller,
-        intent.grant,
-        intent.requestedAt.getTime(),
-      );
-    });
+  async intend(intent: port.Intent, redeem?: port.Redemption): Promise<void> {
+    const number = await this.#commit.run(
+      () => {
+        if (redeem !== undefined) this.#redeem(redeem);
+        return this.#insertIntent(intent);
+      },
+      { several: redeem !== undefined },
+    );
+    this.#open.add(intent.serial, number);
+    const settled = this.#open.settled();
+    if (settled !== undefined) await this.#commit.run(() => this.#settle(settled));
   }
 
-  conclude(serial: SerialHex, outcome: port.Outcome, at: Date): Promise<void> {
+  async conclude(serial: SerialHex, outcome: port.Outcome, at: Date): Promise<void> {
     const issued = outcome.kind === 'issued';
-    return this.#commit.run(() => {
+    const number = this.#open.numberOf(serial) ?? -1;
+    await this.#commit.run(() => {
       const changes = this.#run(
-        `INSERT INTO outcomes (number, state, certificate, reason, concluded_at)
-         SELECT number, ?, ?, ?, ? FROM intents WHERE serial = ? ON CONFLICT DO NOTHING`,
+        number < 0 ? concludeBySerial : concludeByNumber,
         outcome.kind,
         issued ? outcome.certificate : null,
         issued ? null : outcome.reason,
         at.getTime(),
-        hex(serial),
+        number < 0 ? hex(serial) : number,
       );
       if (changes === 0) throw new GarrisonError('INTERNAL', `serial \`${serial}\` is not waiting for an outcome`);
     });
+    this.#open.delete(serial);
   }
 
   abandon(instance: number): Promise<number> {
-    const prefix = Buffer.of(instance);
-    return this.#commit.run(() =>
-      this.#run(
-        `INSERT INTO outcomes (number, state, concluded_at)
-         SELECT i.number, 'unknown', i.requested_at FROM intents i
-         WHERE NOT EXISTS (SELECT 1 FROM outcomes o WHERE o.number = i.number) AND substr(serial, 1, 1) = ?
-         ORDER BY i.number`,
-        prefix,
-      ),
+    return this.#commit.run(
+      () => {
+        const [row] = this.#rows(`SELECT value FROM counters WHERE name = 'settled'`);
+        const from = Number(row?.['value'] ?? 0);
+        const abandoned = this.#run(
+          `INSERT INTO outcomes (number, state, concluded_at)
+           SELECT i.number, 'unknown', i.requested_at FROM intents i
+           WHERE i.number > ? AND NOT EXISTS (SELECT 1 FROM outcomes o WHERE o.number = i.number)
+             AND substr(i.serial, 1, 1) = ?
+           ORDER BY i.number`,
+          from,
+          Buffer.of(instance),
+        );
+        const [open] = this.#rows(
+          `SELECT min(i.number) AS number FROM intents i
+           WHERE i.number > ? AND NOT EXISTS (SELECT 1 FROM outcomes o WHERE o.number = i.number)`,
+          from,
+        );
+        const [last] = this.#rows('SELECT max(number) AS number FROM intents');
+        const first = open?.['number'] ?? null;
+        const settled = first === null ? Number(last?.['number'] ?? 0) : Number(first) - 1;
+        this.#settle(settled);
+        this.#open.begin(settled, first !== null);
+        return abandoned;
+      },
+      { several: true },
     );
   }
 
   find(serial: SerialHex): Promise<port.LedgerEntry | undefined> {
+    const known = this.#recent.get(serial);
+    if (known !== undefined) return Promise.resolve(known);
     return this.#read(() => {
       const row = this.#statement(`${entryColumns} WHERE i.serial = ?`).get(hex(serial));
-      return row === undefined ? undefined : readEntry(row as Row);
+      if (row === undefined) return undefined;
+      const entry = readEntry(row as Row);
+      if (entry.state !== 'intended') this.#recent.set(serial, entry);
+      return entry;
     });
   }
 
@@ -105,6 +138,7 @@ export class SqliteLedger implements port.Ledger {
 
   revoke(serial: SerialHex, reason: string, at: Date): Promise<boolean> {
     return this.#commit.run(() => {
+      this.#recent.delete(serial);
       const changes = this.#run(
         `INSERT INTO revocations (number, reason, revoked_at)
          SELECT i.number, ?, ? FROM intents i JOIN outcomes o USING (number)
@@ -134,7 +168,7 @@ export class SqliteLedger implements port.Ledger {
         r.reason AS revocation
       FROM outcomes o JOIN intents i USING (number) LEFT JOIN revocations r USING (number)
       WHERE o.position > ? ORDER BY o.position LIMIT ?`;
-    return this.#read(() => this.#rows(sql, position, limit).map(readPositioned));
+    return this.#readDurable(() => this.#rows(sql, position, limit).map(readPositioned));
   }
 
   revocationsAfter(position: number, limit: number): Promise<readonly port.RevokedEntry[]> {
@@ -142,7 +176,7 @@ export class SqliteLedger implements port.Ledger {
         r.reason AS revocation
       FROM revocations r JOIN intents i USING (number) LEFT JOIN outcomes o USING (number)
       WHERE r.position > ? ORDER BY r.position LIMIT ?`;
-    return this.#read(() => this.#rows(sql, position, limit).map(readPositioned));
+    return this.#readDurable(() => this.#rows(sql, position, limit).map(readPositioned));
   }
 
   noteJwt(record: port.JwtRecord): Promise<void> {
@@ -169,7 +203,7 @@ export class SqliteLedger implements port.Ledger {
   }
 
   jwtsAfter(number: number, limit: number): Promise<readonly port.JwtEntry[]> {
-    return this.#read(() =>
+    return this.#readDurable(() =>
       this.#rows('SELECT * FROM jwts WHERE number > ? ORDER BY number LIMIT ?', number, limit).map(readJwt),
     );
   }
@@ -202,7 +236,7 @@ export class SqliteLedger implements port.Ledger {
   }
 
   putAuthorities(records: readonly port.AuthorityRecord[]): Promise<void> {
-    return this.#commit.run(() => {
+    const put = (): void => {
       for (const record of records) {
         this.#run(
           `INSERT INTO authorities (id, state, root, issuing, jwt_key, since) VALUES (?, ?, ?, ?, ?, ?)
@@ -216,7 +250,8 @@ export class SqliteLedger implements port.Ledger {
         );
       }
       this.#run(`UPDATE counters SET value = value + 1 WHERE name = 'bundle sequence'`);
-    });
+    };
+    return this.#commit.run(put, { several: true });
   }
 
   listAuthorities(): Promise<{ records: readonly port.AuthorityRecord[]; sequence: number }> {
@@ -226,10 +261,35 @@ export class SqliteLedger implements port.Ledger {
     }));
   }
 
-  [Symbol.asyncDispose](): Promise<void> {
-    this.#commit.flush();
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#commit.settled();
+    this.#log.close();
     if (this.#database.isOpen) this.#database.close();
-    return Promise.resolve();
+  }
+
+  #insertIntent(intent: port.Intent): number {
+    const { lastInsertRowid } = this.#statement(insertIntent).run(
+      hex(intent.serial),
+      intent.profile,
+      intent.spiffeId,
+      intent.dnsNames.join(' '),
+      intent.notBefore.getTime(),
+      intent.notAfter.getTime(),
+      hex(intent.issuerKeyId),
+      hex(intent.publicKeyHash),
+      hex(intent.tbsHash),
+      intent.caller,
+      intent.grant,
+      intent.requestedAt.getTime(),
+    );
+    return Number(lastInsertRowid);
+  }
+
+  #settle(number: number): void {
+    this.#run(
+      `INSERT INTO counters VALUES ('settled', ?1) ON CONFLICT (name) DO UPDATE SET value = max(value, ?1)`,
+      number,
+    );
   }
 
   #redeem({ hash, at }: port.Redemption): void {
@@ -261,6 +321,13 @@ export class SqliteLedger implements port.Ledger {
 
   #rows(sql: string, ...values: SQLInputValue[]): Row[] {
     return this.#statement(sql).all(...values) as Row[];
+  }
+
+  /** What others keep a position of must not be gone after a power cut. */
+  async #readDurable<T>(read: () => T): Promise<T> {
+    const found = await this.#read(read);
+    await this.#commit.settled();
+    return found;
   }
 
   /** Reads see what is committed: queued writes are not yet true. */
