@@ -166,9 +166,9 @@ test('the root is replaced under two workloads of the node that talk, and no han
   );
   if (!('port' in address)) throw new Error('a TCP port was asked for');
   let calls = 0;
-  let done = false;
+  const done = new AbortController();
   const talking = (async (): Promise<void> => {
-    while (!done) {
+    while (!done.signal.aborted) {
       expect(await call(from, to, address)).toBe('hello');
       calls += 1;
     }
@@ -189,7 +189,7 @@ test('the root is replaced under two workloads of the node that talk, and no han
   await both(({ bundle }) => bundle.length === 1 && bundle[0] !== first);
   const during = calls;
   await until(() => Promise.resolve(calls > during + 5));
-  done = true;
+  done.abort();
   await talking;
   expect(calls).toBeGreaterThan(10);
   // The node itself stands on the new root, and is heard.
