@@ -47,7 +47,7 @@ export function compare(expect: Expectation, decided: Decided): Comparison {
     hold(`shadow.${key}`, expect.shadow?.[key], verdict.shadow?.[key] ?? 'none');
   hold('upstream.path', expect.upstream?.path, pathUpstream(verdict, decided.bag));
   for (const [name, value] of expect.upstream?.headers ?? []) {
-    hold(`upstream.headers.${name}`, value, headerUpstream(name.toLowerCase(), verdict, decided.bag));
+    hold(`upstream.headers.${name}`, value, headerUpstream(name.toLowerCase(), decided));
   }
   return { expected, actual, differences };
 }
@@ -59,10 +59,10 @@ function pathUpstream({ effect, upstream }: Verdict, bag: AttributeBag): string 
   return upstream?.path ?? (typeof sent === 'string' ? sent : null);
 }
 
-function headerUpstream(name: string, { effect, upstream }: Verdict, bag: AttributeBag): string | null {
+function headerUpstream(name: string, { verdict: { effect, upstream }, evidence, bag }: Decided): string | null {
   if (effect === 'deny') return null;
   if (upstream?.headers.has(name) === true) return upstream.headers.get(name) ?? null;
-  const sent = bag.get('request.headers');
+  const sent = evidence.headers?.joined ?? bag.get('request.headers');
   return sent instanceof Map ? ((sent as ReadonlyMap<string, string>).get(name) ?? null) : null;
 }
 

@@ -57,7 +57,8 @@ const source = object({
     nullable: true,
   }),
   proxiedIp: field(string(), {
-    describe: 'Address that a PROXY header named, in the direct peer’s place for `remoteIpBlocks`; `::`: it named none.',
+    describe:
+      'Address that a PROXY header named, in the direct peer’s place for `remoteIpBlocks`; `::`: it named none.',
     nullable: true,
   }),
   principal: field(octetText, {

@@ -1,6 +1,8 @@
-import { boolean, check, field, integer, isNull, list, object, oneOf, record, string, tree } from '#schema/index.ts';
+import { boolean, check, field, integer, list, object, oneOf, record, string, tree } from '#schema/index.ts';
 import type { Node, Parsed, Shape } from '#schema/index.ts';
 import { pathNormalizations, profiles } from '../documents/mesh.ts';
+import { orAbsent } from './or-absent.ts';
+import { type AnswerText, providerAnswer } from './provider-answer.ts';
 import { octetPath, octetText, request } from './request-shape.ts';
 
 /** The case file, key by key: docs/schema/CaseFile.json is printed from this. */
@@ -35,14 +37,6 @@ export type WorkloadText = Parsed<typeof workload>;
 const policyName = string({
   pattern: { expression: /^(none|[^/]+\/[^/]+)$/, reason: 'names no policy', fix: 'write `namespace/name`, or `none`' },
 });
-
-/** A value, or null for "must be absent". */
-function orAbsent<T>(shape: Shape<T>): Shape<T | null> {
-  return {
-    read: (node, reading) => (isNull(node) ? null : shape.read(node, reading)),
-    schema: { anyOf: [shape.schema, { type: 'null' }] },
-  };
-}
 
 const upstream = object({
   path: field(octetPath, { describe: 'Path with query.', nullable: true }),
@@ -80,7 +74,6 @@ const expectation = check(
 );
 export type Expectation = Parsed<typeof expectation>;
 
-const providerAnswers = record(oneOf(['allow', 'deny']));
 const emptyRequest = {
   protocol: 'http', time: undefined, source: undefined, destination: undefined, sni: undefined, http: undefined, jwt: undefined,
   token: undefined, metadata: new Map<string, never>(),
@@ -94,9 +87,9 @@ const one = object({
     default: emptyRequest,
     nullable: true,
   }),
-  providers: field(providerAnswers, {
+  providers: field(record(providerAnswer), {
     describe: 'Answers of CUSTOM providers; one that is not named is unknown, and its matches are denied.',
-    default: new Map<string, never>(),
+    default: new Map<string, AnswerText>(),
     nullable: true,
   }),
   expect: field(expectation, { describe: 'What must come of it.', required: true }),

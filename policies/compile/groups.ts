@@ -1,11 +1,14 @@
-import type { AuthorizationPolicy } from '../documents/model.ts';
+import type { AuthorizationPolicy, Handler } from '../documents/model.ts';
 import type { CompiledRule } from './compiled-rule.ts';
 import { buildIndex } from './build-index.ts';
+import { handlerKey } from './named-handler.ts';
 import type { RuleIndex } from './rule-index.ts';
 
-/** CUSTOM rules that ask one provider. */
+/** CUSTOM rules that ask one provider: Handlers of one name in two namespaces are two. */
 export interface ProviderGroup {
   readonly provider: string;
+  /** Its Handler, `namespace/name`; undefined: there is none. */
+  readonly handler: string | undefined;
   readonly index: RuleIndex;
 }
 
@@ -23,16 +26,28 @@ export interface Groups {
 
 export type RulesOf = (policy: AuthorizationPolicy) => readonly CompiledRule[];
 
-export function groupPolicies(policies: readonly AuthorizationPolicy[], rulesOf: RulesOf): Groups {
+export type HandlerOf = (policy: AuthorizationPolicy) => Handler | undefined;
+
+export function groupPolicies(
+  policies: readonly AuthorizationPolicy[],
+  rulesOf: RulesOf,
+  handlerOf: HandlerOf,
+): Groups {
   const index = (chosen: readonly AuthorizationPolicy[]): RuleIndex =>
     buildIndex(chosen.flatMap(rulesOf).sort((a, b) => a.slot - b.slot || a.rank - b.rank));
   const customs = policies.filter(({ action }) => action === 'CUSTOM');
-  const providers = [...new Set(customs.map(({ provider }) => provider ?? ''))].sort();
+  const byProvider = Map.groupBy(customs, (policy) => {
+    const handler = handlerOf(policy);
+    // Sorted by name first; a space sorts before every character of a name.
+    return `${policy.provider ?? ''} ${handler === undefined ? '' : handlerKey(handler)}`;
+  });
   return {
-    custom: providers.map((provider) => ({
-      provider,
-      index: index(customs.filter((policy) => (policy.provider ?? '') === provider)),
-    })),
+    custom: [...byProvider]
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([key, chosen]) => {
+        const [provider = '', handler] = key.split(' ');
+        return { provider, handler: handler === '' ? undefined : handler, index: index(chosen) };
+      }),
     index: index(policies.filter(({ action }) => action !== 'CUSTOM')),
     allowInForce: policies.some(({ action, dryRun }) => action === 'ALLOW' && !dryRun),
     dryRun: policies.some(({ dryRun }) => dryRun),

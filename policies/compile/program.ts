@@ -2,6 +2,7 @@ import type { Profile } from '../documents/mesh.ts';
 import type { PolicySet } from '../documents/policy-set.ts';
 import { mergeTokenRules } from '../tokens/merge-rules.ts';
 import { CedarGroup } from './cedar-group.ts';
+import { namedHandler } from './named-handler.ts';
 import { peerModesFor } from './peer-modes.ts';
 import { RuleCompiler } from './rule-compiler.ts';
 import { Scope } from './scope.ts';
@@ -102,7 +103,7 @@ export class Program {
           mergeTokenRules(chosenTokens),
           settings,
           compiler,
-          this.set.handlers,
+          (policy) => namedHandler(policy, this.set.handlers, this.set.mesh.rootNamespace),
           chosenCedar.length === 0 ? undefined : new CedarGroup(chosenCedar, this.set.cedar),
         );
         this.#byPolicies.set(key, program);

@@ -8,7 +8,7 @@ import { RuleMatches } from '../compile/rule-matches.ts';
 import type { RuleIndex } from '../compile/rule-index.ts';
 import { askCedar } from './ask-cedar.ts';
 import type { CedarFinding } from './ask-cedar.ts';
-import type { Evidence } from './evidence.ts';
+import type { Evidence, ProviderAnswer } from './evidence.ts';
 import { Facts } from './facts.ts';
 import { refusePeer } from './refuse-peer.ts';
 import { hasBrokenSni, readRequest } from './request-line.ts';
@@ -78,12 +78,12 @@ export function refuseMalformed(facts: Facts, scanHeaders: boolean): Finding | u
 
 /** CUSTOM: each provider whose rules match is asked; all must allow. */
 function askProviders(groups: Groups, facts: Facts, evidence: Evidence): Finding | undefined {
-  for (const { provider, index } of groups.custom) {
+  for (const { provider, handler, index } of groups.custom) {
     const rule = customRule(index, facts);
     if (rule === undefined) continue;
     // Upstream's default takes one provider per workload and denies what would have to ask several.
     const tooMany = groups.custom.length > 1 && !facts.settings.strict;
-    const answer = tooMany ? undefined : evidence.providers?.get(provider);
+    const answer = tooMany ? undefined : answerOf(evidence, provider, handler);
     if (answer === 'allow') continue;
     const reason = tooMany
       ? 'more than one provider is in force for the workload'
@@ -92,7 +92,17 @@ function askProviders(groups: Groups, facts: Facts, evidence: Evidence): Finding
         : `provider \`${provider}\` is unknown or did not answer`;
     return { effect: 'deny', status: 403, by: rule, reason };
   }
+  if (evidence.headers !== undefined) facts.rewriteHeaders(evidence.headers);
   return undefined;
+}
+
+/** Of its Handler, or by its name where that is all that is known of who was asked. */
+export function answerOf(
+  { providers }: Evidence,
+  provider: string,
+  handler: string | undefined,
+): ProviderAnswer | undefined {
+  return (handler === undefined ? undefined : providers?.get(handler)) ?? providers?.get(provider);
 }
 
 export function customRule(index: RuleIndex, facts: Facts): CompiledRule | undefined {

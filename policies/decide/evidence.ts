@@ -1,3 +1,4 @@
+import type { StringMap } from '#proto/attributes/index.ts';
 import type { HeaderChanges } from './headers.ts';
 import type { VerifiedToken } from './token.ts';
 
@@ -34,6 +35,17 @@ export type ProviderAnswer = 'allow' | 'deny';
 export interface Evidence {
   /** Absent: nobody looked at the tokens; where any is there to be verified, the request is refused. */
   readonly tokens?: TokenOutcome | undefined;
-  /** Answers of CUSTOM providers by name; a provider that is missing here is unknown or broken, which denies. */
+  /**
+   * Answers of CUSTOM providers, by Handler (`namespace/name`) or by the name that policies call them; a provider that is
+   * missing here is unknown or broken, which denies.
+   */
   readonly providers?: ReadonlyMap<string, ProviderAnswer> | undefined;
+  /** The headers as providers have changed them: tokens are found there, and every rule but CUSTOM reads those. */
+  readonly headers?: HeaderLines | undefined;
+}
+
+/** Header lines in the form of a bag: all by name, joined by `,`; those that came more than once also joined by LF. */
+export interface HeaderLines {
+  readonly joined: StringMap;
+  readonly repeated: StringMap;
 }

@@ -4,7 +4,7 @@ import { addressOfBytes } from '../compile/address.ts';
 import type { Address } from '../compile/address.ts';
 import type { Mode } from '../compile/mode.ts';
 import type { Settings } from '../compile/settings.ts';
-import type { Upstream } from './evidence.ts';
+import type { HeaderLines, Upstream } from './evidence.ts';
 import { Headers } from './headers.ts';
 import type { Readings } from './headers.ts';
 import { readHost } from './host.ts';
@@ -146,6 +146,14 @@ export class Facts {
     this.#token = token;
     this.#upstream = upstream;
     this.headers.changes = upstream.headers;
+  }
+
+  /** From here on rules see the headers as providers have changed them. Where the client is was settled before. */
+  rewriteHeaders({ joined, repeated }: HeaderLines): void {
+    this.#remoteAddress = this.remoteAddress;
+    this.oddHeaderNames ||= [...joined.keys()].some((name) => /[A-Z_]/.test(name));
+    this.#headerMap = joined;
+    this.#headers = new Headers(joined, repeated, this.oddHeaderNames);
   }
 
   #findRemote(): Address | undefined | typeof underivable {

@@ -6,8 +6,10 @@ import type { TokenRequest } from '../tokens/verify-tokens.ts';
 import { verifyTokens } from '../tokens/verify-tokens.ts';
 import type { TokenPorts } from '../tokens/verify-tokens.ts';
 import { customRule, refuseMalformed } from './decide.ts';
-import type { Evidence, ProviderAnswer } from './evidence.ts';
+import type { Evidence, HeaderLines, ProviderAnswer } from './evidence.ts';
 import { Facts } from './facts.ts';
+import { editedHeaders } from './provider-headers.ts';
+import type { HeaderEdit } from './provider-headers.ts';
 import { refusePeer } from './refuse-peer.ts';
 import { programOf } from './workload-of.ts';
 
@@ -21,8 +23,10 @@ export interface Requirements {
 
 export interface RequiredProvider {
   readonly name: string;
-  /** Policy whose rule matched, `namespace/name`: the provider is looked up from there. */
+  /** Policy whose rule matched, `namespace/name`. */
   readonly policy: string;
+  /** The Handler that is meant, `namespace/name`; undefined: there is none. */
+  readonly handler: string | undefined;
 }
 
 const nothing: Requirements = { tokens: undefined, providers: [] };
@@ -41,12 +45,26 @@ export function requirements(program: Program, bag: AttributeBag): Requirements 
   }
 }
 
+/** The tokens of a request whose headers providers have changed. */
+export function tokensAfter(program: Program, bag: AttributeBag, headers: HeaderLines): TokenRequest | undefined {
+  try {
+    const workload = programOf(program, bag);
+    const facts = new Facts(bag, program.settings);
+    facts.begin(workload.settings);
+    if (refuseMalformed(facts, true) !== undefined) return undefined;
+    facts.rewriteHeaders(headers);
+    return tokensFor(workload, facts);
+  } catch {
+    return undefined;
+  }
+}
+
 function providersFor(workload: WorkloadProgram, facts: Facts): RequiredProvider[] {
   const { custom } = facts.http ? workload.http : workload.tcp;
   if (custom.length > 1 && !facts.settings.strict) return [];
-  return custom.flatMap(({ provider, index }) => {
+  return custom.flatMap(({ provider, handler, index }) => {
     const rule = customRule(index, facts);
-    return rule === undefined ? [] : [{ name: provider, policy: rule.policy }];
+    return rule === undefined ? [] : [{ name: provider, policy: rule.policy, handler }];
   });
 }
 
@@ -60,22 +78,25 @@ function tokensFor(workload: WorkloadProgram, facts: Facts): TokenRequest | unde
 }
 
 export interface EvidencePorts extends TokenPorts {
-  /** Asks a CUSTOM provider; a rejection counts as no answer, which denies. */
-  ask(provider: RequiredProvider): Promise<ProviderAnswer>;
+  /** Asks a CUSTOM provider; a rejection counts as no answer, which denies. One that allows may change headers. */
+  ask(provider: RequiredProvider): Promise<ProviderAnswer | { readonly headers: readonly HeaderEdit[] }>;
 }
 
 /** Finds out all that is required. */
 export async function gatherEvidence(program: Program, bag: AttributeBag, ports: EvidencePorts): Promise<Evidence> {
   const required = requirements(program, bag);
   if (required === nothing) return {};
-  const answers = required.providers.map(async (provider): Promise<[string, ProviderAnswer] | undefined> => {
-    try {
-      return [provider.name, await ports.ask(provider)];
-    } catch {
-      return undefined;
-    }
+  const answers = await Promise.all(required.providers.map((provider) => ports.ask(provider).catch(() => undefined)));
+  const given = required.providers.flatMap(({ name, handler = name }, index): [string, ProviderAnswer][] => {
+    const answer = answers[index];
+    return answer === undefined ? [] : [[handler, typeof answer === 'string' ? answer : 'allow']];
   });
-  const tokens = required.tokens === undefined ? undefined : verifyTokens(required.tokens, ports);
-  const [outcome, ...given] = await Promise.all([tokens, ...answers]);
-  return { tokens: outcome, providers: new Map(given.filter((answer) => answer !== undefined)) };
+  const edits = answers.flatMap((answer) => (typeof answer === 'object' ? answer.headers : []));
+  const headers = editedHeaders(bag, edits);
+  const tokens = headers === undefined ? required.tokens : tokensAfter(program, bag, headers);
+  return {
+    tokens: tokens === undefined ? undefined : await verifyTokens(tokens, ports),
+    providers: new Map(given),
+    ...(headers === undefined ? {} : { headers }),
+  };
 }

@@ -2,10 +2,11 @@ import type { AttributeBag } from '#proto/attributes/index.ts';
 import { TrustDomains } from '../compile/aliases.ts';
 import type { CedarGroup } from '../compile/cedar-group.ts';
 import { fieldKinds } from '../compile/condition.ts';
+import { handlerKey, namedHandler } from '../compile/named-handler.ts';
 import type { Program } from '../compile/program.ts';
 import type { WorkloadProgram } from '../compile/workload-program.ts';
 import { policyName } from '../compile/rule-compiler.ts';
-import { decide, refuseMalformed } from '../decide/decide.ts';
+import { answerOf, decide, refuseMalformed } from '../decide/decide.ts';
 import type { Evidence } from '../decide/evidence.ts';
 import { Facts } from '../decide/facts.ts';
 import { refusePeer } from '../decide/refuse-peer.ts';
@@ -84,6 +85,7 @@ function walkToCustom(inForce: WorkloadProgram, facts: Facts): Step {
 function walkToRules(inForce: WorkloadProgram, { facts, evidence, verdict }: Told): Step {
   const decidedBy = inForce.policies.find((policy) => policyName(policy) === verdict.policy);
   if (verdict.rule !== undefined && decidedBy?.action === 'CUSTOM') return 'custom';
+  if (evidence.headers !== undefined) facts.rewriteHeaders(evidence.headers);
   const settled = facts.http ? settleTokens(inForce.tokens, facts, evidence.tokens) : undefined;
   return settled?.refusal === undefined ? 'rules' : 'token';
 }
@@ -131,7 +133,9 @@ function tellPolicy(policy: AuthorizationPolicy, asked: boolean, told: Told): Po
   const name = policyName(policy);
   const decides = told.verdict.rule !== undefined && told.verdict.policy === name;
   const report = { policy: name, action, provider, dryRun, place: metadata.place, asked, matches, decides, rules };
-  return { ...report, text: policyText(report, told.verdict, told.evidence) };
+  const handler = namedHandler(policy, program.set.handlers, mesh.rootNamespace);
+  const answer = answerOf(told.evidence, provider ?? '', handler && handlerKey(handler));
+  return { ...report, text: policyText(report, told.verdict, answer === 'allow') };
 }
 
 function reportVerdict(verdict: Verdict): VerdictReport {

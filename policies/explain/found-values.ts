@@ -113,7 +113,11 @@ function oddClaim(facts: Facts, path: readonly string[]): string | undefined {
 function address(what: string, facts: Facts, from: AddressSource): Found {
   const value = addressFrom(facts, from);
   if (value === underivable) {
-    return found(what, undefined, 'neither X-Forwarded-For and the trusted hops nor a PROXY header tell the address of the client');
+    return found(
+      what,
+      undefined,
+      'neither X-Forwarded-For and the trusted hops nor a PROXY header tell the address of the client',
+    );
   }
   return found(what, value === undefined ? undefined : addressText(value), `the ${what} is not known`);
 }

@@ -1,9 +1,8 @@
-import type { Evidence } from '../decide/evidence.ts';
 import type { Verdict } from '../decide/verdict.ts';
 import type { PolicyReport } from './explanation.ts';
 
 /** One line: what a policy made of the request, and what came of that. */
-export function policyText(report: Omit<PolicyReport, 'text'>, verdict: Verdict, evidence: Evidence): string {
+export function policyText(report: Omit<PolicyReport, 'text'>, verdict: Verdict, providerAllowed: boolean): string {
   const { asked, matches, action, dryRun, decides, rules } = report;
   if (!asked) return `not asked: ${verdict.reason}`;
   const matching = rules.filter((rule) => rule.matches).map(({ rule }) => rule);
@@ -11,17 +10,21 @@ export function policyText(report: Omit<PolicyReport, 'text'>, verdict: Verdict,
   const which = `rule${matching.length > 1 ? 's' : ''} ${matching.join(', ')}`;
   if (dryRun) return `${which} would ${action === 'ALLOW' ? 'allow' : 'deny'}, but it is a dry run`;
   if (decides) return `decides: ${which} matches`.replace(/matches$/, matching.length > 1 ? 'match' : 'matches');
-  return `${which} ${matching.length > 1 ? 'match' : 'matches'}${consequence(report, verdict, evidence)}`;
+  return `${which} ${matching.length > 1 ? 'match' : 'matches'}${consequence(report, verdict, providerAllowed)}`;
 }
 
 function noMatch(count: number): string {
   return count === 1 ? 'its rule does not match' : `none of its ${count} rules matches`;
 }
 
-function consequence({ action, provider }: Omit<PolicyReport, 'text'>, verdict: Verdict, evidence: Evidence): string {
+function consequence(
+  { action, provider }: Omit<PolicyReport, 'text'>,
+  verdict: Verdict,
+  providerAllowed: boolean,
+): string {
   switch (action) {
     case 'CUSTOM':
-      return evidence.providers?.get(provider ?? '') === 'allow'
+      return providerAllowed
         ? `, and provider \`${provider ?? ''}\` allowed`
         : `, but the request was refused before the answer of provider \`${provider ?? ''}\` counted`;
     case 'CEDAR':

@@ -1,6 +1,19 @@
+import { editedHeaders } from '#policies/decide/provider-headers.ts';
+import { tokensAfter } from '#policies/decide/requirements.ts';
 import { requirements, verifyTokens } from '#policies/index.ts';
-import type { Evidence, KeySource, Program, ProviderAnswer, RequiredProvider, Requirements } from '#policies/index.ts';
+import type {
+  Evidence,
+  HeaderEdit,
+  KeySource,
+  Program,
+  ProviderAnswer,
+  RequiredProvider,
+  Requirements,
+  TokenOutcome,
+} from '#policies/index.ts';
 import type { AttributeBag, Reference } from '#proto/attributes/index.ts';
+import { HeaderOperation_Operation as Operation } from '#proto/gen/istio/mixer/v1/mixer.ts';
+import type { HeaderOperation } from '#proto/gen/istio/mixer/v1/mixer.ts';
 import type { Clock } from '#runtime/clock.ts';
 import { questionAbout } from './providers/ask-about.ts';
 import type { Heard, ProviderStore } from './providers/provider-store.ts';
@@ -38,7 +51,10 @@ export function evidenceNeeded(program: Program, bag: AttributeBag): Requirement
   return required.tokens === undefined && required.providers.length === 0 ? undefined : required;
 }
 
-/** Verifies the tokens and asks the providers, all at once. Never rejects: what could not be found out is not there. */
+/**
+ * Asks the providers, and verifies the tokens meanwhile. Where a provider changes headers the tokens are looked for again:
+ * they come after CUSTOM, and a provider may have put one there. Never rejects: what could not be found out is not there.
+ */
 export async function gatherEvidence(
   required: Requirements,
   program: Program,
@@ -55,12 +71,16 @@ export async function gatherEvidence(
   };
   const nowMs = sources.clock.now().getTime();
   const { tokens } = required;
-  const [outcome, heard] = await Promise.all([
-    tokens === undefined ? undefined : verifyTokens(tokens, { keys, nowMs }).catch(() => undefined),
+  const verified = (wanted: Requirements['tokens']): Promise<TokenOutcome | undefined> =>
+    wanted === undefined ? Promise.resolve(undefined) : verifyTokens(wanted, { keys, nowMs }).catch(() => undefined);
+  const [asSent, heard] = await Promise.all([
+    verified(tokens),
     askAll(required.providers, program, bag, sources, nowMs),
   ]);
+  const headers = editedHeaders(bag, heard.flatMap(editsOf));
+  const outcome = headers === undefined ? asSent : await verified(tokensAfter(program, bag, headers));
   return {
-    evidence: { tokens: outcome, providers: answersOf(heard) },
+    evidence: { tokens: outcome, providers: answersOf(heard), headers },
     heard,
     references: tokens === undefined ? [] : tokenReferences(tokens, bag),
     lasting,
@@ -76,14 +96,20 @@ async function askAll(
 ): Promise<Heard[]> {
   if (required.length === 0) return [];
   const question = questionAbout(bag, nowMs);
-  const all = await Promise.all(required.map((provider) => providers.ask(provider, question, program.set)));
-  return all.flat();
+  return Promise.all(required.map((provider) => providers.ask(provider, question, program.set)));
+}
+
+function editsOf({ reply }: Heard): HeaderEdit[] {
+  return reply.effect === 'allow' ? reply.request.map(editOf) : [];
+}
+
+function editOf({ operation, name, value }: HeaderOperation): HeaderEdit {
+  if (operation === Operation.REMOVE) return { operation: 'remove', name, value };
+  return { operation: operation === Operation.APPEND ? 'append' : 'replace', name, value };
 }
 
 function answersOf(heard: readonly Heard[]): Map<string, ProviderAnswer> {
   const answers = new Map<string, ProviderAnswer>();
-  for (const { provider, reply } of heard) {
-    if (answers.get(provider) !== 'deny') answers.set(provider, reply.effect);
-  }
+  for (const { handler, reply } of heard) answers.set(handler, reply.effect);
   return answers;
 }

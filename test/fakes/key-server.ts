@@ -4,6 +4,7 @@ import { createServer as createTlsServer } from 'node:https';
 import type { ServerOptions } from 'node:https';
 import { exportJWK, generateKeyPair, SignJWT } from 'jose';
 import type { CryptoKey, JWK, JWTPayload } from 'jose';
+import type { Address } from '#runtime/address.ts';
 import { listen } from '#runtime/listen.ts';
 
 export interface SigningKey {
@@ -42,9 +43,9 @@ export class KeyServer implements AsyncDisposable {
     this.#scheme = tls === undefined ? 'http' : 'https';
   }
 
-  static async start(tls?: ServerOptions): Promise<KeyServer> {
+  static async start(tls?: ServerOptions, at: Address = { host: '127.0.0.1', port: 0 }): Promise<KeyServer> {
     const server = new KeyServer(tls);
-    const address = await listen(server.#server, { host: '127.0.0.1', port: 0 });
+    const address = await listen(server.#server, at);
     server.port = 'port' in address ? address.port : 0;
     return server;
   }

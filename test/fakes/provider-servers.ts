@@ -30,9 +30,10 @@ export class GrpcAuthority implements AsyncDisposable {
     );
   }
 
-  static async start(credentials = ServerCredentials.createInsecure()): Promise<GrpcAuthority> {
+  /** `at`: as grpc-js names places, such as `unix:/run/ext.sock`. */
+  static async start(credentials = ServerCredentials.createInsecure(), at = '127.0.0.1:0'): Promise<GrpcAuthority> {
     const authority = new GrpcAuthority(credentials);
-    authority.port = await authority.#bind(0);
+    authority.port = await authority.#bind(at);
     return authority;
   }
 
@@ -41,9 +42,9 @@ export class GrpcAuthority implements AsyncDisposable {
     return Promise.resolve();
   }
 
-  #bind(port: number): Promise<number> {
+  #bind(at: string): Promise<number> {
     return new Promise((resolve, reject) => {
-      this.#server.bindAsync(`127.0.0.1:${port}`, this.#credentials, (error, bound) => {
+      this.#server.bindAsync(at, this.#credentials, (error, bound) => {
         if (error === null) resolve(bound);
         else reject(error);
       });

@@ -19,7 +19,9 @@ import { metadataWithoutDryRun } from '../metadata.ts';
 import type { Handler } from '../model.ts';
 
 const address: Shape<string> = check(string({ minLength: 1, maxLength: 2048 }), (value, here) => {
-  if (/^unix:\/\/\/./.test(value)) return;
+  const socket = /^unix:(?:\/\/(?=\/)|(?!\/\/))(\/.+)$/s.exec(value)?.[1];
+  // sockaddr_un keeps 108 bytes, the last one NUL.
+  if (socket !== undefined && !socket.includes('\0') && socket.length <= 107) return;
   const parts = /^(?:\[([^\]]+)\]|([^:[\]]+)):(\d{1,5})$/.exec(value);
   const host = parts?.[1] ?? parts?.[2] ?? '';
   const port = Number(parts?.[3]);

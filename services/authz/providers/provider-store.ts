@@ -1,5 +1,6 @@
 import type { Handler } from '#policies/documents/model.ts';
 import type { PolicySet } from '#policies/documents/policy-set.ts';
+import { handlerKey } from '#policies/compile/named-handler.ts';
 import type { RequiredProvider } from '#policies/index.ts';
 import { asGarrisonError } from '#proto/errors/index.ts';
 import type { Clock } from '#runtime/clock.ts';
@@ -9,7 +10,6 @@ import type { HistogramMetric, Metrics } from '#runtime/metrics.ts';
 import { deadline } from '#runtime/deadline.ts';
 import { Circuit } from './circuit.ts';
 import { GrpcProvider } from './grpc-provider.ts';
-import { handlersFor } from './handlers-for.ts';
 import { HttpProvider } from './http-provider.ts';
 import { noAnswer } from './reply.ts';
 import type { Outcome, Provider, Question, Reply } from './reply.ts';
@@ -24,10 +24,14 @@ export interface ProviderStoreOptions {
 /** How one provider was heard: an answer, or what its failureMode makes of having none. */
 export interface Heard {
   readonly provider: string;
+  /** Its Handler, `namespace/name`; where there is none, its name. */
+  readonly handler: string;
   readonly reply: Reply;
   /** Why there was no answer. With a reply that allows, this is a pass that nobody gave. */
   readonly fault: string | undefined;
 }
+
+type Who = Pick<Heard, 'provider' | 'handler'>;
 
 interface Held {
   readonly provider: Provider;
@@ -55,13 +59,14 @@ export class ProviderStore implements Disposable {
     this.#retire((key) => !wanted.has(key));
   }
 
-  /** Asks one provider; several documents may stand for it, and then all must allow. Never rejects. */
-  ask(required: RequiredProvider, question: Question, set: PolicySet): Promise<Heard[]> {
-    const handlers = handlersFor(required, set);
-    if (handlers.length === 0) {
-      return Promise.resolve([refused(required.name, 403, 'no Handler of this name is in force')]);
+  /** Asks one provider. Never rejects. */
+  ask({ name, handler: key }: RequiredProvider, question: Question, set: PolicySet): Promise<Heard> {
+    const handler = set.handlers.find((one) => handlerKey(one) === key);
+    if (handler === undefined) {
+      const who = { provider: name, handler: key ?? name };
+      return Promise.resolve(refused(who, 403, 'no Handler of this name is in force'));
     }
-    return Promise.all(handlers.map((handler) => this.#hear(required.name, handler, question, set)));
+    return this.#hear({ provider: name, handler: handlerKey(handler) }, handler, question, set);
   }
 
   exposeOn(metrics: Metrics): void {
@@ -86,24 +91,23 @@ export class ProviderStore implements Disposable {
     this.#held.clear();
   }
 
-  async #hear(name: string, handler: Handler, question: Question, { mesh }: PolicySet): Promise<Heard> {
+  async #hear(who: Who, handler: Handler, question: Question, { mesh }: PolicySet): Promise<Heard> {
     const { failureMode, statusOnError, protocol } = handler.check;
     // Upstream passes over a provider that speaks HTTP only where a connection is not HTTP.
-    if (protocol === 'http' && !question.http && mesh.profile === 'istio') return allowed(name, undefined);
+    if (protocol === 'http' && !question.http && mesh.profile === 'istio') return allowed(who, undefined);
     const outcome = await this.#ask(handler, question);
     this.#count(outcome.effect);
     if (outcome.effect === 'allow' || outcome.effect === 'deny') {
-      return { provider: name, reply: outcome, fault: undefined };
+      return { ...who, reply: outcome, fault: undefined };
     }
     const passes = outcome.effect === 'none' && failureMode === 'allow';
     if (passes) this.#count('passed');
-    const { namespace } = handler.metadata;
     this.#options.logger.warn('provider gave no answer', {
-      provider: `${namespace}/${handler.metadata.name}`,
+      provider: who.handler,
       reason: outcome.reason,
       passes,
     });
-    return passes ? allowed(name, outcome.reason) : refused(name, statusOnError, outcome.reason);
+    return passes ? allowed(who, outcome.reason) : refused(who, statusOnError, outcome.reason);
   }
 
   async #ask(handler: Handler, question: Question): Promise<Outcome> {
@@ -171,10 +175,10 @@ function keyOf(handler: Handler): string {
   return key;
 }
 
-function allowed(provider: string, fault: string | undefined): Heard {
-  return { provider, reply: { effect: 'allow', request: [], response: [] }, fault };
+function allowed(who: Who, fault: string | undefined): Heard {
+  return { ...who, reply: { effect: 'allow', request: [], response: [] }, fault };
 }
 
-function refused(provider: string, status: number, fault: string | undefined): Heard {
-  return { provider, reply: { effect: 'deny', status, response: [], body: '' }, fault };
+function refused(who: Who, status: number, fault: string | undefined): Heard {
+  return { ...who, reply: { effect: 'deny', status, response: [], body: '' }, fault };
 }

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { loadPolicies } from '#policies/index.ts';
+import { compile, loadPolicies, requirements } from '#policies/index.ts';
 import type { PolicySet } from '#policies/index.ts';
 import { silentLogger } from '#runtime/logger.ts';
 import { questionAbout } from '#services/authz/providers/ask-about.ts';
@@ -55,8 +55,10 @@ function documents(...texts: string[]): PolicySet {
   if (!loaded.ok) throw new Error(JSON.stringify(loaded.faults));
   return loaded.set;
 }
-const question = questionAbout(requestBag({ path: '/a' }), 0);
-const ask = (set: PolicySet) => store.ask({ name: 'ext', policy: 'shop/custom' }, question, set);
+const bag = requestBag({ path: '/a' });
+const question = questionAbout(bag, 0);
+const ask = (set: PolicySet) =>
+  Promise.all(requirements(compile(set, 1), bag).providers.map((required) => store.ask(required, question, set)));
 const effects = async (set: PolicySet) => (await ask(set)).map(({ reply }) => reply.effect);
 const at = (prefix: string): string => `address: '127.0.0.1:${server.port}', pathPrefix: ${prefix}`;
 
@@ -80,7 +82,17 @@ describe('which Handler is asked', () => {
     );
     expect(await effects(set)).toEqual(['allow', 'allow']);
     server.page('/root/a', (_, response) => response.writeHead(403).end());
-    expect(await effects(set)).toEqual(['allow', 'deny']);
+    expect(await effects(set)).toEqual(['deny', 'allow']);
+  });
+
+  test('only that whose own rules match, though the other has its name', async () => {
+    allowAll();
+    const elsewhere = custom('istio-system').replace('rules: [ {} ]', 'rules: [{ to: [{ operation: { paths: [/b] } }] }]');
+    const set = documents(
+      ...[custom('shop'), handler('shop', at('/near')), elsewhere, handler('istio-system', at('/root'))],
+    );
+    expect(await effects(set)).toEqual(['allow']);
+    expect(server.asked).toEqual(['/near/a']);
   });
 });
 
