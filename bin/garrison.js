@@ -7,8 +7,12 @@ import { createRequire } from 'node:module';
 import path from 'node:path';
 import process from 'node:process';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { setFlagsFromString } from 'node:v8';
 
 const neededMajor = 24;
+// The young generation stays at the megabyte it begins with. Let grow to its 64 it is cleared in pauses of 10 to 60 ms when
+// a revision of policies is put in force, and those who ask wait; at this size in pauses of 0.3 ms, for the same work in all.
+const shortPauses = '--semi-space-growth-factor=1';
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..');
 
 /** A checkout runs its TypeScript; Node strips no types below node_modules, so an installed package runs dist/. */
@@ -31,7 +35,7 @@ function pinnedRuntime() {
 
 function runOn(runtime) {
   // The fourth pipe tells the child when this process is gone without having said so.
-  const child = spawn(runtime, [entryFile(), ...process.argv.slice(2)], {
+  const child = spawn(runtime, [shortPauses, entryFile(), ...process.argv.slice(2)], {
     stdio: ['inherit', 'inherit', 'inherit', 'pipe'],
     env: { ...process.env, GARRISON_LAUNCHER_FD: '3' },
   });
@@ -52,6 +56,7 @@ function runOn(runtime) {
 }
 
 if (Number(process.versions.node.split('.')[0]) >= neededMajor) {
+  setFlagsFromString(shortPauses);
   await import(pathToFileURL(entryFile()).href);
 } else {
   const runtime = pinnedRuntime();

@@ -6,6 +6,8 @@ import { Unsure } from './cursor.ts';
 import { readGeneral } from './read-general.ts';
 import { readQuick } from './read-quick.ts';
 import { Source } from './source.ts';
+import { finish } from './steps.ts';
+import type { Steps } from './steps.ts';
 import { TreeBuilder, Unreadable } from './tree-builder.ts';
 
 export interface ReadYaml {
@@ -20,18 +22,36 @@ export interface ReadYaml {
  * Strict where readers differ: duplicate keys, merge keys, tags, control characters and bytes that are no UTF-8 are refused.
  */
 export function readYaml(input: string | Uint8Array, file: string, limits: Partial<Limits> = {}): ReadYaml {
+  const documents: Node[] = [];
+  const end = finish(readYamlSteps(input, file, limits, (document) => documents.push(document)));
+  return { documents: end.whole ? documents : [], faults: end.faults };
+}
+
+export interface EndOfText {
+  readonly faults: readonly Fault[];
+  /** Whether it was read to its end. */
+  readonly whole: boolean;
+}
+
+/** Hands each document on as soon as it is read: with faults in the end none of them may be used. */
+export function* readYamlSteps(
+  input: string | Uint8Array,
+  file: string,
+  limits: Partial<Limits>,
+  take: (document: Node) => void,
+): Steps<EndOfText> {
   const bounds = { ...defaultLimits, ...limits };
   const decoded = decode(input, bounds);
   const build = new TreeBuilder(new Source(file, decoded.text), bounds);
-  const documents: Node[] = [];
   try {
     if (decoded.refusal !== undefined) build.refuse(0, decoded.refusal.reason, decoded.refusal.fix);
-    refuseControlCharacters(build);
-    for (const document of readDocuments(build)) documents.push(document);
+    yield* refuseControlCharacters(build);
+    yield* readDocuments(build, take);
+    return { faults: build.faults, whole: true };
   } catch (error) {
     if (!(error instanceof Unreadable)) throw error;
+    return { faults: build.faults, whole: false };
   }
-  return { documents, faults: build.faults };
 }
 
 interface Decoded {
@@ -62,25 +82,52 @@ function clean(text: string): string {
 // eslint-disable-next-line no-control-regex -- the control characters are what is looked for
 const control = /[\x00-\x08\x0b-\x1f\x7f]/;
 
-function refuseControlCharacters(build: TreeBuilder): void {
+/** Texts are searched through in pieces of this size. */
+const pieceSize = 64 * 1024;
+
+function* refuseControlCharacters(build: TreeBuilder): Steps<void> {
   const text = build.source.text;
-  const at = text.search(control);
-  if (at === -1) return;
-  const code = text.charCodeAt(at).toString(16).toUpperCase().padStart(4, '0');
-  build.refuse(at, `control character U+${code}`, 'remove it, or write it as an escape in a double-quoted string');
+  for (let start = 0; start < text.length; start += pieceSize) {
+    const found = text.slice(start, start + pieceSize).search(control);
+    if (found !== -1) {
+      const code = text
+        .charCodeAt(start + found)
+        .toString(16)
+        .toUpperCase()
+        .padStart(4, '0');
+      build.refuse(
+        start + found,
+        `control character U+${code}`,
+        'remove it, or write it as an escape in a double-quoted string',
+      );
+    }
+    yield;
+  }
 }
 
-function readDocuments(build: TreeBuilder): Node[] {
+/** Directives, document ends and inner byte order marks change how the rest is read: not for the quick reader. */
+const generalMark = /(?:^|\n)(?:%|\.\.\.)|\ufeff/;
+const innerGeneralMark = /\n(?:%|\.\.\.)|\ufeff/;
+/** The characters of the longest of them, save one. */
+const overlap = 3;
+
+function* readDocuments(build: TreeBuilder, take: (document: Node) => void): Steps<void> {
   const { text } = build.source;
-  // Directives, document ends and inner byte order marks change how the rest is read: not for the quick reader.
-  if (/(?:^|\n)(?:%|\.\.\.)|\ufeff/.test(text)) {
-    new GeneralBudget(build).spend(text.length, 0);
-    return readGeneral(build, text, 0);
+  for (let start = 0; start < text.length; start += pieceSize) {
+    const piece = text.slice(start, start + pieceSize + overlap);
+    const found = piece.search(start === 0 ? generalMark : innerGeneralMark);
+    if (found !== -1) {
+      new GeneralBudget(build).spend(text.length, 0);
+      for (const node of readGeneral(build, text, 0)) take(node);
+      return;
+    }
+    yield;
   }
   const budget = new GeneralBudget(build);
-  const nodes: Node[] = [];
-  for (const part of splitDocuments(text)) nodes.push(...readPart(build, part, budget));
-  return nodes;
+  for (const part of splitDocuments(text)) {
+    for (const node of readPart(build, part, budget)) take(node);
+    yield;
+  }
 }
 
 interface Part {

@@ -1,3 +1,4 @@
+import type { Steps } from '#schema/index.ts';
 import type { Clause, CompiledRule } from './compiled-rule.ts';
 import type { FieldTest, Key } from './field-test.ts';
 import { RestIndex } from './rest-index.ts';
@@ -14,7 +15,7 @@ const KEYS = 64;
  * Every rule is put under the keys of one of its parts: all its sources, all its operations, or one condition.
  * Of those the part is taken whose keys the fewest other rules have, so that the smallest list drives.
  */
-export function buildIndex(rules: readonly CompiledRule[]): RuleIndex {
+export function buildIndex(rules: readonly CompiledRule[]): Steps<RuleIndex> {
   return new IndexBuilder(rules.length * KEYS).build(rules, DEPTH, false);
 }
 
@@ -26,26 +27,26 @@ class IndexBuilder {
   }
 
   /** `finer`: all the rules have a key in common already, so that a part which holds that key tells them apart no more. */
-  build(rules: readonly CompiledRule[], depth: number, finer: boolean): RuleIndex {
-    const counts = new KeyCounts(rules);
+  *build(rules: readonly CompiledRule[], depth: number, finer: boolean): Steps<RuleIndex> {
+    const counts = yield* countKeys(rules);
     if (finer) this.#keysLeft -= counts.counted;
     const index = new RuleIndex();
     const rest: CompiledRule[] = [];
     for (const rule of rules) {
       const best = bestKeys(rule, counts);
-      if (best === undefined || (finer && best.cost >= rules.length)) {
-        rest.push(rule);
-        continue;
-      }
-      for (const key of best.keys) index.posting(key).add(rule);
+      if (best === undefined || (finer && best.cost >= rules.length)) rest.push(rule);
+      else for (const key of best.keys) index.posting(key).add(rule);
+      yield;
     }
-    index.setRest(rest);
+    if (rest.length > 0) index.rest = yield* RestIndex.over(rest);
+    let looked = 0;
     for (const posting of index.postings()) {
+      if (++looked % 256 === 0) yield;
       const list = posting.rules;
       if (list === undefined || list.length <= FEW) continue;
       // A key that every rule has tells a request apart, but not the rules.
       const helps = depth > 1 && list.length < rules.length && this.#keysLeft > 0;
-      posting.refine(helps ? this.build(list, depth - 1, true) : new RestIndex(list));
+      posting.refine(helps ? yield* this.build(list, depth - 1, true) : yield* RestIndex.over(list));
     }
     return index;
   }
@@ -98,16 +99,17 @@ class KeyCounts {
   /** How many keys were looked at. */
   counted = 0;
 
-  constructor(rules: readonly CompiledRule[]) {
-    this.#all = rules.length;
-    for (const rule of rules) {
-      this.#count(rule.must);
-      for (const clauses of rule.anyOf) for (const clause of clauses) this.#count(clause.must);
-    }
+  constructor(all: number) {
+    this.#all = all;
   }
 
   of(key: Key): number {
     return key.kind === 'text' && key.pattern.kind === 'any' ? this.#all : (this.#counts.get(keyText(key)) ?? 0);
+  }
+
+  add(rule: CompiledRule): void {
+    this.#count(rule.must);
+    for (const clauses of rule.anyOf) for (const clause of clauses) this.#count(clause.must);
   }
 
   #count(tests: readonly FieldTest[]): void {
@@ -119,6 +121,15 @@ class KeyCounts {
       }
     }
   }
+}
+
+function* countKeys(rules: readonly CompiledRule[]): Steps<KeyCounts> {
+  const counts = new KeyCounts(rules.length);
+  for (const rule of rules) {
+    counts.add(rule);
+    yield;
+  }
+  return counts;
 }
 
 function keyText(key: Key): string {

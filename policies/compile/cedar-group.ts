@@ -35,6 +35,15 @@ export class CedarGroup {
     return (this.#programs ??= this.#prepare());
   }
 
+  get isPrepared(): boolean {
+    return this.#programs !== undefined;
+  }
+
+  /** Now, and not when the first request asks. */
+  prepare(): void {
+    this.#programs ??= this.#prepare();
+  }
+
   /** The policy that an answer names `ns/name#0`. */
   ruleOf(id: string): CedarRule {
     let rule = this.#rules.get(id);

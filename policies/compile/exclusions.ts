@@ -1,3 +1,4 @@
+import type { Steps } from '#schema/index.ts';
 import { underivable } from '../decide/facts.ts';
 import { AffixTable } from './affix-table.ts';
 import { BlockTable } from './block-table.ts';
@@ -44,14 +45,23 @@ export class Exclusions {
     return places;
   };
 
-  constructor(rules: readonly CompiledRule[]) {
-    this.#size = rules.length;
+  private constructor(size: number) {
+    this.#size = size;
+  }
+
+  static *of(rules: readonly CompiledRule[]): Steps<Exclusions> {
+    const made = new Exclusions(rules.length);
     for (const [place, rule] of rules.entries()) {
       // Only a list of which every value is a key tells by its keys alone that it matches.
       for (const test of rule.mustNot)
-        if (test.precise) for (const key of test.keys()) this.#places(key).list.push(place);
+        if (test.precise) for (const key of test.keys()) made.#places(key).list.push(place);
+      yield;
     }
-    for (const places of this.#all) places.seal(rules.length);
+    for (const places of made.#all) {
+      places.seal(rules.length);
+      yield;
+    }
+    return made;
   }
 
   /**

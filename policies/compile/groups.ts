@@ -1,14 +1,13 @@
-import type { AuthorizationPolicy, Handler } from '../documents/model.ts';
+import { sorted } from '#schema/index.ts';
+import type { Steps } from '#schema/index.ts';
+import type { AuthorizationPolicy } from '../documents/model.ts';
 import type { CompiledRule } from './compiled-rule.ts';
 import { buildIndex } from './build-index.ts';
-import { handlerKey } from './named-handler.ts';
 import type { RuleIndex } from './rule-index.ts';
 
-/** CUSTOM rules that ask one provider: Handlers of one name in two namespaces are two. */
+/** CUSTOM rules that ask one provider. */
 export interface ProviderGroup {
   readonly provider: string;
-  /** Its Handler, `namespace/name`; undefined: there is none. */
-  readonly handler: string | undefined;
   readonly index: RuleIndex;
 }
 
@@ -26,31 +25,28 @@ export interface Groups {
 
 export type RulesOf = (policy: AuthorizationPolicy) => readonly CompiledRule[];
 
-export type HandlerOf = (policy: AuthorizationPolicy) => Handler | undefined;
-
-export function groupPolicies(
-  policies: readonly AuthorizationPolicy[],
-  rulesOf: RulesOf,
-  handlerOf: HandlerOf,
-): Groups {
-  const index = (chosen: readonly AuthorizationPolicy[]): RuleIndex =>
-    buildIndex(chosen.flatMap(rulesOf).sort((a, b) => a.slot - b.slot || a.rank - b.rank));
+export function* groupPolicies(policies: readonly AuthorizationPolicy[], rulesOf: RulesOf): Steps<Groups> {
   const customs = policies.filter(({ action }) => action === 'CUSTOM');
-  const byProvider = Map.groupBy(customs, (policy) => {
-    const handler = handlerOf(policy);
-    // Sorted by name first; a space sorts before every character of a name.
-    return `${policy.provider ?? ''} ${handler === undefined ? '' : handlerKey(handler)}`;
-  });
+  const custom: ProviderGroup[] = [];
+  for (const provider of [...new Set(customs.map((policy) => policy.provider ?? ''))].sort()) {
+    const asking = customs.filter((policy) => (policy.provider ?? '') === provider);
+    custom.push({ provider, index: yield* indexOf(asking, rulesOf) });
+  }
+  const others = customs.length === 0 ? policies : policies.filter(({ action }) => action !== 'CUSTOM');
   return {
-    custom: [...byProvider]
-      .sort(([a], [b]) => (a < b ? -1 : 1))
-      .map(([key, chosen]) => {
-        const [provider = '', handler] = key.split(' ');
-        return { provider, handler: handler === '' ? undefined : handler, index: index(chosen) };
-      }),
-    index: index(policies.filter(({ action }) => action !== 'CUSTOM')),
+    custom,
+    index: yield* indexOf(others, rulesOf),
     allowInForce: policies.some(({ action, dryRun }) => action === 'ALLOW' && !dryRun),
     dryRun: policies.some(({ dryRun }) => dryRun),
     dryAllowInForce: policies.some(({ action, dryRun }) => action === 'ALLOW' && dryRun),
   };
+}
+
+function* indexOf(policies: readonly AuthorizationPolicy[], rulesOf: RulesOf): Steps<RuleIndex> {
+  const rules: CompiledRule[] = [];
+  for (const policy of policies) {
+    for (const rule of rulesOf(policy)) rules.push(rule);
+    yield;
+  }
+  return yield* buildIndex(yield* sorted(rules, (a, b) => a.slot - b.slot || a.rank - b.rank));
 }

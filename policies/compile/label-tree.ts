@@ -1,5 +1,3 @@
-import type { Selector } from '../documents/model.ts';
-
 interface Leaf<T> {
   value: T | undefined;
   readonly next: Map<string | undefined, Leaf<T>>;
@@ -10,11 +8,8 @@ export class LabelTree<T> {
   readonly #keys: readonly (readonly [key: string, values: ReadonlySet<string>])[];
   readonly #root: Leaf<T> = { value: undefined, next: new Map() };
 
-  constructor(selectors: readonly Selector[]) {
-    const keys = new Map<string, Set<string>>();
-    for (const selector of selectors) {
-      for (const [key, value] of selector) keys.set(key, (keys.get(key) ?? new Set()).add(value));
-    }
+  /** `keys`: the labels that selectors ask for, each with the values that they name. */
+  constructor(keys: ReadonlyMap<string, ReadonlySet<string>>) {
     this.#keys = [...keys];
   }
 

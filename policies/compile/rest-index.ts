@@ -1,3 +1,5 @@
+import { eachLightly } from '#schema/index.ts';
+import type { Steps } from '#schema/index.ts';
 import type { CompiledRule } from './compiled-rule.ts';
 import { Exclusions } from './exclusions.ts';
 import type { RuleMatches, Searchable } from './rule-matches.ts';
@@ -6,20 +8,32 @@ import { slotCount } from './slot.ts';
 /** Fewer rules than this are compared one by one. */
 const FEW = 32;
 
+interface SlotRules {
+  readonly rules: readonly CompiledRule[];
+  readonly exclusions: Exclusions | undefined;
+}
+
 /**
  * Rules that no key tells apart, by slot and rank: those that only exclude, and those that all ask for the same.
  * Such a rule mostly matches, and then the first one settles its slot. Where it does not it is because of what it excludes,
  * so in long lists the rules that exclude a request are found by what they exclude.
  */
 export class RestIndex implements Searchable {
-  readonly #slots: readonly { readonly rules: readonly CompiledRule[]; readonly exclusions: Exclusions | undefined }[];
+  readonly #slots: readonly SlotRules[];
 
-  constructor(rules: readonly CompiledRule[]) {
+  private constructor(slots: readonly SlotRules[]) {
+    this.#slots = slots;
+  }
+
+  static *over(rules: readonly CompiledRule[]): Steps<RestIndex> {
     const bySlot: CompiledRule[][] = Array.from({ length: slotCount }, () => []);
-    for (const rule of rules) bySlot[rule.slot]?.push(rule);
-    this.#slots = bySlot
-      .filter((list) => list.length > 0)
-      .map((list) => ({ rules: list, exclusions: list.length > FEW ? new Exclusions(list) : undefined }));
+    yield* eachLightly(rules, (rule) => bySlot[rule.slot]?.push(rule));
+    const slots: SlotRules[] = [];
+    for (const list of bySlot) {
+      if (list.length === 0) continue;
+      slots.push({ rules: list, exclusions: list.length > FEW ? yield* Exclusions.of(list) : undefined });
+    }
+    return new RestIndex(slots);
   }
 
   search(matches: RuleMatches): void {

@@ -7,6 +7,7 @@ import { CompiledRule } from './compiled-rule.ts';
 import { fieldKinds } from './condition.ts';
 import type { FieldKinds } from './condition.ts';
 import type { FieldTest } from './field-test.ts';
+import type { Ranks } from './rank-policies.ts';
 import { slots } from './slot.ts';
 import type { Slot } from './slot.ts';
 
@@ -14,17 +15,17 @@ import type { Slot } from './slot.ts';
 export class RuleCompiler {
   readonly #profile: Profile;
   readonly #trustDomains: TrustDomains;
-  readonly #ranks: ReadonlyMap<AuthorizationPolicy, number>;
+  readonly #ranks: Ranks;
   readonly #byNamespace = new Map<string, { kinds: FieldKinds; shared: SharedTests }>();
   readonly #compiled: Readonly<Record<Transport, Map<AuthorizationPolicy, readonly CompiledRule[]>>> = {
     http: new Map(),
     tcp: new Map(),
   };
 
-  constructor(mesh: Mesh, profile: Profile, policies: readonly AuthorizationPolicy[]) {
+  constructor(mesh: Mesh, profile: Profile, ranks: Ranks) {
     this.#profile = profile;
     this.#trustDomains = new TrustDomains(mesh.trustDomain, mesh.trustDomainAliases);
-    this.#ranks = rankPolicies(policies);
+    this.#ranks = ranks;
   }
 
   rulesOf(policy: AuthorizationPolicy, transport: Transport): readonly CompiledRule[] {
@@ -100,22 +101,6 @@ function slotOf({ action, dryRun }: AuthorizationPolicy): Slot {
     default:
       return action satisfies never;
   }
-}
-
-/** Policies by name as upstream spells it in a rule's name; each gets as many ranks as it has rules. */
-function rankPolicies(policies: readonly AuthorizationPolicy[]): Map<AuthorizationPolicy, number> {
-  const spelled = policies.map((policy) => ({
-    policy,
-    text: `ns[${policy.metadata.namespace}]-policy[${policy.metadata.name}]`,
-  }));
-  spelled.sort((a, b) => (a.text < b.text ? -1 : a.text > b.text ? 1 : 0));
-  const ranks = new Map<AuthorizationPolicy, number>();
-  let next = 0;
-  for (const { policy } of spelled) {
-    ranks.set(policy, next);
-    next += policy.rules.length;
-  }
-  return ranks;
 }
 
 /** Envoy walks rule names as text, so that `rule[10]` comes before `rule[2]`; it matters only for which of several is named. */

@@ -1,11 +1,10 @@
 import { underivable } from '../decide/facts.ts';
 import { BlockTable } from './block-table.ts';
-import type { CompiledRule } from './compiled-rule.ts';
 import { addressFrom } from './field-test.ts';
 import type { AddressSource, Key } from './field-test.ts';
 import type { Lens } from './lens.ts';
 import { Posting, upsertPosting } from './posting.ts';
-import { RestIndex } from './rest-index.ts';
+import type { RestIndex } from './rest-index.ts';
 import type { RuleMatches, Searchable } from './rule-matches.ts';
 import { SparseTables } from './sparse-tables.ts';
 import { TextTable } from './text-table.ts';
@@ -19,7 +18,6 @@ export class RuleIndex implements Searchable {
   #sparse: SparseTables | undefined = undefined;
   readonly #blocks: AddressTable[] = [];
   #ports: Map<number, Posting> | undefined = undefined;
-  /** Rules without any key. */
   #rest: RestIndex | undefined = undefined;
 
   posting(key: Key): Posting {
@@ -35,8 +33,9 @@ export class RuleIndex implements Searchable {
     }
   }
 
-  setRest(rules: readonly CompiledRule[]): void {
-    if (rules.length > 0) this.#rest = new RestIndex(rules);
+  /** For rules without any key. */
+  set rest(rest: RestIndex) {
+    this.#rest = rest;
   }
 
   *postings(): Generator<Posting> {

@@ -1,4 +1,4 @@
-import type { Selector } from '../documents/model.ts';
+import type { Steps } from '#schema/index.ts';
 import { LabelTree } from './label-tree.ts';
 import type { Workload } from './select.ts';
 import type { WorkloadProgram } from './workload-program.ts';
@@ -8,12 +8,17 @@ export class Scope {
   /** Whether it matters that a workload is a gateway, and which. */
   readonly hasTargets: boolean;
   readonly #labels: LabelTree<WorkloadProgram>;
-  readonly #build: (workload: Workload) => WorkloadProgram;
+  readonly #build: (workload: Workload) => Steps<WorkloadProgram>;
   readonly #gateways = new Map<string, WorkloadProgram>();
 
-  constructor(selectors: readonly Selector[], hasTargets: boolean, build: (workload: Workload) => WorkloadProgram) {
+  /** `labels`: those that selectors ask for, each with the values that they name. */
+  constructor(
+    labels: ReadonlyMap<string, ReadonlySet<string>>,
+    hasTargets: boolean,
+    build: (workload: Workload) => Steps<WorkloadProgram>,
+  ) {
     this.hasTargets = hasTargets;
-    this.#labels = new LabelTree(selectors);
+    this.#labels = new LabelTree(labels);
     this.#build = build;
   }
 
@@ -26,16 +31,16 @@ export class Scope {
     return this.#labels.leaf(labels).value;
   }
 
-  programFor(workload: Workload): WorkloadProgram {
+  *programFor(workload: Workload): Steps<WorkloadProgram> {
     if (this.hasTargets && workload.gateway) {
       const key = JSON.stringify([workload.name, ...[...workload.labels].sort()]);
       const known = this.#gateways.get(key);
       if (known !== undefined) return known;
-      const program = this.#build(workload);
+      const program = yield* this.#build(workload);
       if (this.#gateways.size < 1000) this.#gateways.set(key, program);
       return program;
     }
     const leaf = this.#labels.leaf(workload.labels);
-    return (leaf.value ??= this.#build(workload));
+    return (leaf.value ??= yield* this.#build(workload));
   }
 }

@@ -1,10 +1,12 @@
-import type { AuthorizationPolicy } from '../documents/model.ts';
+import { finish } from '#schema/index.ts';
+import type { Steps } from '#schema/index.ts';
+import type { AuthorizationPolicy, Handler } from '../documents/model.ts';
 import type { TokenRules } from '../tokens/merge-rules.ts';
 import type { CedarGroup } from './cedar-group.ts';
 import type { Transport } from './compile-rule.ts';
 import type { CompiledRule } from './compiled-rule.ts';
 import { groupPolicies } from './groups.ts';
-import type { Groups, HandlerOf } from './groups.ts';
+import type { Groups } from './groups.ts';
 import type { PeerModes } from './peer-modes.ts';
 import type { RuleCompiler } from './rule-compiler.ts';
 import type { Settings } from './settings.ts';
@@ -17,7 +19,9 @@ export class WorkloadProgram {
   readonly settings: Settings;
   /** Undefined where no Cedar policy is in force. */
   readonly cedar: CedarGroup | undefined;
-  readonly #handlerOf: HandlerOf;
+  /** A request can be decided from its bag alone. */
+  readonly isSelfContained: boolean;
+  readonly #handlers: readonly Handler[];
   readonly #compiler: RuleCompiler;
   #http: Groups | undefined = undefined;
   #tcp: Groups | undefined = undefined;
@@ -28,7 +32,7 @@ export class WorkloadProgram {
     tokens: TokenRules | undefined,
     settings: Settings,
     compiler: RuleCompiler,
-    handlerOf: HandlerOf,
+    handlers: readonly Handler[],
     cedar: CedarGroup | undefined,
   ) {
     this.policies = policies;
@@ -36,30 +40,50 @@ export class WorkloadProgram {
     this.tokens = tokens;
     this.settings = settings;
     this.cedar = cedar;
-    this.#handlerOf = handlerOf;
+    this.isSelfContained = tokens === undefined && policies.every(({ action }) => action !== 'CUSTOM');
+    this.#handlers = handlers;
     this.#compiler = compiler;
   }
 
-  /** A request can be decided from its bag alone. */
-  get isSelfContained(): boolean {
-    return this.tokens === undefined && this.policies.every(({ action }) => action !== 'CUSTOM');
-  }
-
   get http(): Groups {
-    return (this.#http ??= this.#group('http'));
+    return this.#http ?? finish(this.ready('http'));
   }
 
   get tcp(): Groups {
-    return (this.#tcp ??= this.#group('tcp'));
+    return this.#tcp ?? finish(this.ready('tcp'));
   }
 
-  #group(transport: Transport): Groups {
+  /** The transports that were spoken so far. */
+  get spoken(): readonly Transport[] {
+    return [
+      ...(this.#http === undefined ? [] : ['http' as const]),
+      ...(this.#tcp === undefined ? [] : ['tcp' as const]),
+    ];
+  }
+
+  /** Compiles for a transport before it is spoken. */
+  *ready(transport: Transport): Steps<Groups> {
+    const known = transport === 'http' ? this.#http : this.#tcp;
+    if (known !== undefined) return known;
+    const groups = yield* this.#group(transport);
+    if (transport === 'http') this.#http = groups;
+    else this.#tcp = groups;
+    return groups;
+  }
+
+  #group(transport: Transport): Steps<Groups> {
     const rulesOf = (policy: AuthorizationPolicy): readonly CompiledRule[] => this.#compiler.rulesOf(policy, transport);
-    return groupPolicies(transport === 'http' ? this.policies : this.#onTcp(), rulesOf, this.#handlerOf);
+    return groupPolicies(transport === 'http' ? this.policies : this.#onTcp(), rulesOf);
   }
 
   /** A provider that speaks HTTP only is not asked about other connections, as upstream. */
   #onTcp(): readonly AuthorizationPolicy[] {
-    return this.policies.filter((policy) => this.#handlerOf(policy)?.check.protocol !== 'http');
+    return this.policies.filter((policy) => handlerOf(policy, this.#handlers)?.check.protocol !== 'http');
   }
+}
+
+/** The Handler that a CUSTOM policy names: in its own namespace, or else anywhere (the reader has checked which). */
+function handlerOf({ provider, metadata }: AuthorizationPolicy, handlers: readonly Handler[]): Handler | undefined {
+  const named = handlers.filter((handler) => handler.metadata.name === provider);
+  return named.find((handler) => handler.metadata.namespace === metadata.namespace) ?? named[0];
 }

@@ -24,9 +24,9 @@ export function workloadOf(bag: AttributeBag): Workload {
 /** What is in force for the called workload. Reads no more of the bag than the documents make necessary. */
 export function programOf(program: Program, bag: AttributeBag): WorkloadProgram {
   const scope = program.scope(namespaceOf(bag));
-  if (scope.hasTargets && readFlag(bag, 'garrison.destination.gateway')) return scope.programFor(workloadOf(bag));
+  if (scope.hasTargets && readFlag(bag, 'garrison.destination.gateway')) return program.forWorkload(workloadOf(bag));
   const labels = scope.hasLabels ? (readMap(bag, 'destination.labels') ?? noLabels) : noLabels;
-  return scope.find(labels) ?? scope.programFor(workloadOf(bag));
+  return scope.find(labels) ?? program.forWorkload(workloadOf(bag));
 }
 
 function namespaceOf(bag: AttributeBag): string {

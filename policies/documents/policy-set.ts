@@ -1,3 +1,5 @@
+import { eachLightly, finish } from '#schema/index.ts';
+import type { Steps } from '#schema/index.ts';
 import type { CedarEngine } from '../cedar/engine.ts';
 import type { Mesh } from './mesh.ts';
 import type {
@@ -31,8 +33,18 @@ export interface PolicySet {
 }
 
 export function makePolicySet(mesh: Mesh, documents: readonly Document[], cedar?: CedarEngine): PolicySet {
+  return finish(policySetSteps(mesh, documents, cedar));
+}
+
+export function* policySetSteps(mesh: Mesh, documents: readonly Document[], cedar?: CedarEngine): Steps<PolicySet> {
+  const byKind = new Map<Kind, Document[]>();
+  yield* eachLightly(documents, (document) => {
+    const known = byKind.get(document.kind);
+    if (known === undefined) byKind.set(document.kind, [document]);
+    else known.push(document);
+  });
   const of = <K extends Kind>(kind: K): Extract<Document, { kind: K }>[] =>
-    documents.filter((document): document is Extract<Document, { kind: K }> => document.kind === kind);
+    (byKind.get(kind) ?? []).filter((document): document is Extract<Document, { kind: K }> => document.kind === kind);
   return {
     mesh,
     documents,

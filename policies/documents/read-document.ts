@@ -8,6 +8,14 @@ import type { Document } from './model.ts';
 
 type Path = readonly (string | number)[];
 
+/** How far a reader has come. */
+export interface ReaderMark {
+  readonly documents: number;
+  readonly faults: number;
+  readonly unsaid: number;
+  readonly unsaidSeverity: Severity;
+}
+
 const mostFaults = 1000;
 
 /** Reads the documents of one set: each by the shape of its kind, a Kubernetes List opened, no name given twice. */
@@ -30,6 +38,32 @@ export class DocumentReader {
     const reason = `${this.#unsaid} more faults are not shown`;
     const severity = this.#unsaidSeverity;
     return [...this.#faults, { severity, place: last.place, field: '', reason, fix: 'mend these first' }];
+  }
+
+  get mark(): ReaderMark {
+    return {
+      documents: this.documents.length,
+      faults: this.#faults.length,
+      unsaid: this.#unsaid,
+      unsaidSeverity: this.#unsaidSeverity,
+    };
+  }
+
+  /** Forgets what was read since. */
+  backTo(mark: ReaderMark): void {
+    for (const document of this.documents.splice(mark.documents)) this.#names.delete(keyOf(document));
+    this.#faults.length = mark.faults;
+    this.#unsaid = mark.unsaid;
+    this.#unsaidSeverity = mark.unsaidSeverity;
+  }
+
+  /** Takes a document that another reader of this mesh has read; false where one of its name is here already. */
+  adopt(document: Document): boolean {
+    const key = keyOf(document);
+    if (this.#names.has(key)) return false;
+    this.#names.set(key, document);
+    this.documents.push(document);
+    return true;
   }
 
   tell(fault: Fault): void {
@@ -114,14 +148,9 @@ export class DocumentReader {
   }
 
   #keep(document: Document, node: MapNode, path: Path): void {
+    if (this.adopt(document)) return;
     const { namespace, name } = document.metadata;
-    const key = `${document.kind} ${namespace}/${name}`;
-    const first = this.#names.get(key);
-    if (first === undefined) {
-      this.#names.set(key, document);
-      this.documents.push(document);
-      return;
-    }
+    const first = this.#names.get(keyOf(document)) ?? document;
     const reason = `${document.kind} \`${namespace}/${name}\` is already given at ${describePlace(first.metadata.place)}`;
     this.#fault(node, [...path, 'metadata', 'name'], reason, 'rename or remove one of them');
   }
@@ -133,6 +162,10 @@ export class DocumentReader {
   #tell(place: Fault['place'], path: Path, reason: string, fix: string): void {
     this.tell({ severity: 'error', place, field: formatPath(path), reason, fix });
   }
+}
+
+function keyOf({ kind, metadata: { namespace, name } }: Document): string {
+  return `${kind} ${namespace}/${name}`;
 }
 
 function wrongGroup(known: KnownKind, apiVersion: string): ['apiVersion', string, string] {

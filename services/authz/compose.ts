@@ -10,6 +10,7 @@ import { AdminServer } from '#runtime/admin-server.ts';
 import type { Clock } from '#runtime/clock.ts';
 import { GrpcServer } from '#runtime/grpc/server.ts';
 import type { IdentitySource } from '#runtime/identity-source.ts';
+import { inSlices } from '#runtime/in-slices.ts';
 import type { Logger } from '#runtime/logger.ts';
 import { Metrics } from '#runtime/metrics.ts';
 import { displayName } from '#runtime/read-files.ts';
@@ -24,7 +25,7 @@ import { revisionFile } from './revision-file.ts';
 import { Revisions } from './revisions.ts';
 import type { RevisionStore } from './revisions.ts';
 import type { AuthzSettings } from './settings.ts';
-import { createWatch } from './watch.ts';
+import { createWatch, encodeRevision } from './watch.ts';
 
 export interface AuthzSurroundings {
   readonly identity: IdentitySource;
@@ -53,7 +54,11 @@ export async function composeAuthz(settings: AuthzSettings, surroundings: AuthzS
   const file = revisionFile(state, logger);
   const stored = file.load();
   const store: RevisionStore = { load: () => stored, save: (revision) => file.save(revision) };
-  const revisions = new Revisions(settings.mesh, clock, store, await cedarFor(stored?.files ?? []));
+  const stop = new AbortController();
+  const revisions = new Revisions(settings.mesh, clock, store, {
+    cedar: await cedarFor(stored?.files ?? []),
+    run: (steps) => inSlices(steps, { clock, signal: stop.signal }),
+  });
   const counts = new DecisionCounts();
   counts.exposeOn(metrics, revisions);
   const admin = new AdminServer({ logger, metrics })
@@ -69,7 +74,6 @@ export async function composeAuthz(settings: AuthzSettings, surroundings: AuthzS
   const evidence = composeEvidence(settings.keys, revisions, { identity, clock, logger, metrics });
   admin.page('/keys', () => evidence.keys.describe());
 
-  const stop = new AbortController();
   const following = follow(settings, revisions, admin, logger, stop.signal);
   const server = new GrpcServer({ logger, metrics })
     .unary(
@@ -85,7 +89,7 @@ export async function composeAuthz(settings: AuthzSettings, surroundings: AuthzS
         },
       }),
     )
-    .serverStream(RevisionsService.watch, createWatch(revisions));
+    .serverStream({ ...RevisionsService.watch, responseSerialize: encodeRevision }, createWatch(revisions));
 
   const dispose = async (): Promise<void> => {
     stop.abort();
@@ -134,7 +138,7 @@ function follow(
     first.resolve(undefined);
   };
   const mayBeAbsent = policiesNamed ? [] : policies.map(displayName);
-  const ended = followFiles(watchFiles(policies, signal), revisions, { logger, mayBeAbsent, onApplied });
+  const ended = followFiles(watchFiles(policies, signal), revisions, { logger, mayBeAbsent, signal, onApplied });
   return { first: Promise.race([first.promise, ended]), ended };
 }
 

@@ -3,10 +3,11 @@ import { cedarFor } from '#policies/cedar/index.ts';
 import type { CedarEngine } from '#policies/cedar/index.ts';
 import type { GarrisonError } from '#proto/errors/index.ts';
 import { describeFault } from '#schema/index.ts';
-import type { Fault } from '#schema/index.ts';
+import type { Fault, Steps } from '#schema/index.ts';
+import { inSlices } from '#runtime/in-slices.ts';
 import type { Logger } from '#runtime/logger.ts';
 import type { FileText, Snapshot } from '#runtime/read-files.ts';
-import type { Revisions } from './revisions.ts';
+import type { PolicyFile, Revisions } from './revisions.ts';
 
 export interface FollowOptions {
   readonly logger: Logger;
@@ -15,6 +16,8 @@ export interface FollowOptions {
    * they are not all there: to delete the folder must not open every door.
    */
   readonly mayBeAbsent?: readonly string[];
+  /** Aborts what is being put in force. */
+  readonly signal?: AbortSignal;
   /** Told after every snapshot was put in force or refused. */
   readonly onApplied?: () => void;
 }
@@ -23,33 +26,33 @@ export interface FollowOptions {
 export async function followFiles(
   snapshots: AsyncIterable<Snapshot>,
   revisions: Revisions,
-  { logger, mayBeAbsent = [], onApplied }: FollowOptions,
+  { logger, mayBeAbsent = [], signal, onApplied }: FollowOptions,
 ): Promise<void> {
   for await (const snapshot of snapshots) {
     const optional = (revisions.current?.files.length ?? 0) === 0 ? mayBeAbsent : [];
     const faults = snapshot.faults.filter(
       ({ code, place }) => code !== 'NOT_FOUND' || place === undefined || !optional.includes(place),
     );
-    applySnapshot({ ...snapshot, faults }, revisions, logger, await cedarFor(snapshot.files));
+    try {
+      await applySnapshot({ ...snapshot, faults }, revisions, logger, await cedarFor(snapshot.files));
+    } catch (error) {
+      if (signal?.aborted === true) return;
+      throw error;
+    }
     onApplied?.();
   }
 }
 
-function applySnapshot(
+async function applySnapshot(
   { files, faults }: Snapshot,
   revisions: Revisions,
   logger: Logger,
   cedar: CedarEngine | undefined,
-): void {
-  const unreadable = [...faults.map(asFault), ...files.filter(({ text }) => !isUtf8(text)).map(notText)];
+): Promise<void> {
+  const { texts, notTexts } = await inSlices(readTexts(files));
+  const unreadable = [...faults.map(asFault), ...notTexts];
   // With a file that cannot be read the documents are not all there: a missing DENY would be a door.
-  const outcome =
-    unreadable.length > 0
-      ? revisions.refuse(unreadable)
-      : revisions.apply(
-          files.map(({ name, text }) => ({ name, text: Buffer.from(text).toString('utf8') })),
-          cedar,
-        );
+  const outcome = unreadable.length > 0 ? revisions.refuse(unreadable) : await revisions.apply(texts, cedar);
   const { current, refusal } = revisions;
   switch (outcome) {
     case 'unchanged':
@@ -64,6 +67,19 @@ function applySnapshot(
         faults: refusal?.faults.map(describeFault),
       });
   }
+}
+
+function* readTexts(files: readonly FileText[]): Steps<{ texts: PolicyFile[]; notTexts: Fault[] }> {
+  const texts: PolicyFile[] = [];
+  const notTexts: Fault[] = [];
+  for (const file of files) {
+    const { buffer, byteOffset, byteLength } = file.text;
+    const bytes = Buffer.from(buffer, byteOffset, byteLength);
+    if (isUtf8(bytes)) texts.push({ name: file.name, text: bytes.toString('utf8') });
+    else notTexts.push(notText(file));
+    yield;
+  }
+  return { texts, notTexts };
 }
 
 function asFault(error: GarrisonError): Fault {

@@ -1,4 +1,5 @@
 import type { Logger } from '#runtime/logger.ts';
+import { writeInPieces } from '#runtime/write-in-pieces.ts';
 import type { StateFolder } from '#runtime/state-folder.ts';
 import type { PolicyFile, RevisionStore, StoredRevision } from './revisions.ts';
 
@@ -19,14 +20,30 @@ export function revisionFile(state: StateFolder, logger: Logger): RevisionStore 
         return undefined;
       }
     },
-    save: ({ number, activated, files, mesh }) => {
+    save: async (revision) => {
       try {
-        state.write(name, JSON.stringify({ number, activated: activated.toISOString(), files, mesh }));
+        await writeInPieces(state.join(name), jsonOf(revision));
       } catch (error) {
         logger.error('the revision cannot be remembered', { path: state.join(name), error });
       }
     },
   };
+}
+
+const pieceSize = 64 * 1024;
+
+/** In pieces: the documents of a large mesh are some megabytes. */
+function* jsonOf({ number, activated, files, mesh }: StoredRevision): Generator<string> {
+  const head = JSON.stringify({ number, activated: activated.toISOString(), mesh });
+  yield `${head.slice(0, -1)},"files":[`;
+  for (const [i, file] of files.entries()) {
+    yield `${i === 0 ? '' : ','}{"name":${JSON.stringify(file.name)},"text":"`;
+    // A character outside the basic plane that is cut in two is written as two escapes, which are read as one.
+    for (let at = 0; at < file.text.length; at += pieceSize)
+      yield JSON.stringify(file.text.slice(at, at + pieceSize)).slice(1, -1);
+    yield '"}';
+  }
+  yield ']}';
 }
 
 function parse(value: unknown): StoredRevision {

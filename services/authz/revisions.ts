@@ -1,12 +1,15 @@
 import type { CedarEngine } from '#policies/cedar/index.ts';
-import { loadPolicies } from '#policies/documents/index.ts';
-import { compile } from '#policies/index.ts';
+import { PolicyLoader } from '#policies/documents/index.ts';
+import { compileSteps } from '#policies/compile/program.ts';
 import type { Program } from '#policies/index.ts';
 import type { Mesh } from '#policies/documents/mesh.ts';
 import type { PolicySet } from '#policies/documents/policy-set.ts';
 import { asGarrisonError } from '#proto/errors/index.ts';
+import { finish } from '#schema/index.ts';
+import type { Steps } from '#schema/index.ts';
 import type { Fault } from '#schema/place.ts';
 import type { Clock } from '#runtime/clock.ts';
+import { inSlices } from '#runtime/in-slices.ts';
 
 /** A policy file as its author wrote it. */
 export interface PolicyFile {
@@ -40,31 +43,49 @@ export interface StoredRevision {
 
 export interface RevisionStore {
   load(): StoredRevision | undefined;
-  save(revision: StoredRevision): void;
+  save(revision: StoredRevision): Promise<void> | void;
 }
+
+/** Does long work while requests are served. */
+export type Run = <T>(steps: Steps<T>) => Promise<T>;
 
 export type Outcome = 'activated' | 'unchanged' | 'refused';
 
-/** The documents in force. A change comes into force whole or not at all (decision 6); the last good one serves on. */
+/**
+ * The documents in force. A change comes into force whole or not at all (decision 6); the last good one serves on, and its
+ * requests do not notice: a change is read, compiled and made ready for the workloads in use before anything is decided by it.
+ */
 export class Revisions {
   readonly #mesh: Partial<Mesh>;
   readonly #clock: Clock;
   readonly #store: RevisionStore;
+  readonly #run: Run;
+  readonly #loader: PolicyLoader;
   readonly #listeners = new Set<() => void>();
   #current: Revision | undefined;
   #refusal: Refusal | undefined;
   #number: number;
 
   /** `cedar`: for the documents that are stored. */
-  constructor(mesh: Partial<Mesh>, clock: Clock, store: RevisionStore, cedar?: CedarEngine) {
+  constructor(
+    mesh: Partial<Mesh>,
+    clock: Clock,
+    store: RevisionStore,
+    {
+      cedar,
+      run = (steps) => inSlices(steps, { clock }),
+    }: { readonly cedar?: CedarEngine | undefined; readonly run?: Run } = {},
+  ) {
     this.#mesh = mesh;
     this.#clock = clock;
     this.#store = store;
+    this.#run = run;
+    this.#loader = new PolicyLoader(mesh);
     const stored = store.load();
     this.#number = stored?.number ?? 0;
     // Documents of another mesh configuration were never validated under this one: they are, before they count as good.
-    if (stored !== undefined && sameText(stored.mesh, mesh)) {
-      const made = this.#make(stored.files, stored.number, stored.activated, cedar);
+    if (stored !== undefined && JSON.stringify(stored.mesh) === JSON.stringify(mesh)) {
+      const made = finish(this.#make(stored.files, stored.number, stored.activated, cedar));
       if (!Array.isArray(made)) this.#current = made;
     }
   }
@@ -85,15 +106,15 @@ export class Revisions {
     return () => this.#listeners.delete(listener);
   }
 
-  /** Puts these files in force, unless they are in force already or anything is wrong with them. */
-  apply(files: readonly PolicyFile[], cedar?: CedarEngine): Outcome {
-    if (this.#current !== undefined && sameText(this.#current.files, files)) {
+  /** Puts these files in force, unless they are in force already or anything is wrong with them. One call at a time. */
+  async apply(files: readonly PolicyFile[], cedar?: CedarEngine): Promise<Outcome> {
+    if (this.#current !== undefined && sameFiles(this.#current.files, files)) {
       this.#refusal = undefined;
       return 'unchanged';
     }
-    const made = this.#make(files, this.#number + 1, this.#clock.now(), cedar);
+    const made = await this.#run(this.#make(files, this.#number + 1, this.#clock.now(), cedar));
     if (Array.isArray(made)) return this.refuse(made);
-    this.#store.save({ number: made.number, activated: made.activated, files: made.files, mesh: this.#mesh });
+    await this.#store.save({ number: made.number, activated: made.activated, files: made.files, mesh: this.#mesh });
     this.#number = made.number;
     this.#current = made;
     this.#refusal = undefined;
@@ -107,16 +128,16 @@ export class Revisions {
     return 'refused';
   }
 
-  #make(
+  *#make(
     files: readonly PolicyFile[],
     number: number,
     activated: Date,
     cedar: CedarEngine | undefined,
-  ): Revision | Fault[] {
+  ): Steps<Revision | Fault[]> {
     try {
-      const loaded = loadPolicies(files, this.#mesh, { cedar });
+      const loaded = yield* this.#loader.load(files, cedar);
       if (!loaded.ok) return [...loaded.faults];
-      const program = compile(loaded.set, number);
+      const program = yield* compileSteps(loaded.set, number, this.#current?.program.inUse);
       return { number, activated, files, set: loaded.set, warnings: loaded.warnings, program };
     } catch (error) {
       return [asFault(error, files)];
@@ -131,6 +152,6 @@ function asFault(error: unknown, files: readonly PolicyFile[]): Fault {
   return { severity: 'error', place, field: '', reason, fix: undefined };
 }
 
-function sameText(a: unknown, b: unknown): boolean {
-  return JSON.stringify(a) === JSON.stringify(b);
+function sameFiles(a: readonly PolicyFile[], b: readonly PolicyFile[]): boolean {
+  return a.length === b.length && a.every(({ name, text }, i) => name === b[i]?.name && text === b[i].text);
 }

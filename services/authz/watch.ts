@@ -1,3 +1,4 @@
+import { Revision as RevisionMessage } from '#proto/gen/garrison/v1/revisions.ts';
 import type { Revision as WireRevision } from '#proto/gen/garrison/v1/revisions.ts';
 import type { WatchRequest } from '#proto/gen/garrison/v1/revisions.ts';
 import { Timestamp } from '#proto/attributes/index.ts';
@@ -17,7 +18,7 @@ export function createWatch(revisions: Revisions) {
       const current = revisions.current;
       if (current !== undefined && current !== sent) {
         sent = current;
-        yield toWire(current);
+        yield wireOf(current);
       } else {
         await nextChange(revisions, signal);
       }
@@ -37,6 +38,28 @@ function nextChange(revisions: Revisions, signal: AbortSignal): Promise<void> {
   });
 }
 
+/** One message for all readers, so that it need be encoded only once. */
+const onTheWire = new WeakMap<Revision, WireRevision>();
+
+function wireOf(revision: Revision): WireRevision {
+  const known = onTheWire.get(revision);
+  if (known !== undefined) return known;
+  const made = toWire(revision);
+  onTheWire.set(revision, made);
+  return made;
+}
+
+const encoded = new WeakMap<WireRevision, Uint8Array>();
+
+/** The bytes of a message; some megabytes for a large mesh, and as many sidecars read it. */
+export function encodeRevision(revision: WireRevision): Uint8Array {
+  const known = encoded.get(revision);
+  if (known !== undefined) return known;
+  const bytes = RevisionMessage.encode(revision).finish();
+  encoded.set(revision, bytes);
+  return bytes;
+}
+
 function toWire({ number, activated, files, set: { mesh } }: Revision): WireRevision {
   return {
     number: BigInt(number),
@@ -47,6 +70,7 @@ function toWire({ number, activated, files, set: { mesh } }: Revision): WireRevi
       trustDomainAliases: [...mesh.trustDomainAliases],
       rootNamespace: mesh.rootNamespace,
       profile: mesh.profile,
+      namespaceProfiles: new Map(mesh.namespaceProfiles),
     },
   };
 }

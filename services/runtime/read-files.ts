@@ -1,6 +1,8 @@
 import { readFileSync, readdirSync, realpathSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { GarrisonError } from '#proto/errors/index.ts';
+import { finish, sorted } from '#schema/index.ts';
+import type { Steps } from '#schema/index.ts';
 
 export interface FileText {
   /** As people find it: relative to the working folder where it lies below that. */
@@ -21,37 +23,42 @@ const documentName = /\.(?:yaml|yml|json)$/;
 
 /** Reads files as they are named and folders recursively, there only `*.yaml`, `*.yml` and `*.json`; sorted by name. */
 export function readFiles(paths: readonly string[]): Snapshot {
-  const found = new Map<string, Uint8Array>();
-  const faults: GarrisonError[] = [];
-  const folders = new Set<string>();
-  for (const root of paths) {
-    attempt(root, faults, () => {
-      if (statSync(root).isDirectory()) walk(root, found, faults, folders, new Set());
-      else found.set(root, readFileSync(root));
-    });
-  }
-  const files = [...found].map(([file, text]) => ({ name: displayName(file), text }));
-  return { files: files.sort((a, b) => (a.name < b.name ? -1 : 1)), faults, folders: [...folders] };
+  return finish(readFilesSteps(paths));
 }
 
-function walk(
-  folder: string,
-  found: Map<string, Uint8Array>,
-  faults: GarrisonError[],
-  folders: Set<string>,
-  above: ReadonlySet<string>,
-): void {
-  const real = realpathSync(folder);
-  if (above.has(real)) return; // a link to a folder above itself
-  folders.add(folder);
-  for (const entry of readdirSync(folder)) {
+/** A step for each file. */
+export function* readFilesSteps(paths: readonly string[]): Steps<Snapshot> {
+  const reading: Reading = { found: new Map(), faults: [], folders: new Set() };
+  for (const root of paths) yield* readPath(root, true, reading, new Set());
+  const files = [...reading.found].map(([file, text]) => ({ name: displayName(file), text }));
+  const inOrder = yield* sorted(files, (a, b) => (a.name < b.name ? -1 : 1));
+  return { files: inOrder, faults: reading.faults, folders: [...reading.folders] };
+}
+
+interface Reading {
+  readonly found: Map<string, Uint8Array>;
+  readonly faults: GarrisonError[];
+  readonly folders: Set<string>;
+}
+
+function* readPath(file: string, wanted: boolean, reading: Reading, above: ReadonlySet<string>): Steps<void> {
+  let names: readonly string[] = [];
+  let within = above;
+  attempt(file, reading.faults, () => {
+    if (statSync(file).isDirectory()) {
+      const real = realpathSync(file);
+      if (above.has(real)) return; // a link to a folder above itself
+      reading.folders.add(file);
+      names = readdirSync(file);
+      within = new Set([...above, real]);
+    } else if (wanted) {
+      reading.found.set(file, readFileSync(file));
+    }
+  });
+  yield;
+  for (const name of names) {
     // Kubernetes keeps the generations of a mounted volume in `..data` and `..2026_…` beside the links to them.
-    if (entry.startsWith('.')) continue;
-    const file = path.join(folder, entry);
-    attempt(file, faults, () => {
-      if (statSync(file).isDirectory()) walk(file, found, faults, folders, new Set([...above, real]));
-      else if (documentName.test(entry)) found.set(file, readFileSync(file));
-    });
+    if (!name.startsWith('.')) yield* readPath(path.join(file, name), documentName.test(name), reading, within);
   }
 }
 

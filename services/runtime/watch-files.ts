@@ -1,7 +1,9 @@
 import { type FSWatcher, watch } from 'node:fs';
 import path from 'node:path';
+import type { Steps } from '#schema/index.ts';
 import { systemClock } from './clock.ts';
-import { type Snapshot, readFiles } from './read-files.ts';
+import { inSlices } from './in-slices.ts';
+import { type Snapshot, readFilesSteps } from './read-files.ts';
 
 export interface WatchOptions {
   /** Changes that come together are read together. */
@@ -26,14 +28,28 @@ export async function* watchFiles(
   using notices = new Notices(signal);
   let seen: Snapshot | undefined;
   while (!signal.aborted) {
-    const now = readFiles(paths);
+    const now = await readUndisturbed(paths, notices, debounceMs, signal);
     const complete = notices.watch(interestOf(paths, now.folders));
-    if (seen === undefined || !same(seen, now)) {
+    if (seen === undefined || !(await inSlices(same(seen, now)))) {
       seen = now;
       yield now;
     }
     const patience = complete && now.faults.length === 0 ? pollMs : blindPollMs;
     if (await notices.next(patience)) await systemClock.sleep(debounceMs, signal);
+  }
+}
+
+/** Thousands of files are not read in one turn of the loop; what changes meanwhile is read again, though not for ever. */
+async function readUndisturbed(
+  paths: readonly string[],
+  notices: Notices,
+  debounceMs: number,
+  signal: AbortSignal,
+): Promise<Snapshot> {
+  for (let attempts = 1; ; attempts++) {
+    const snapshot = await inSlices(readFilesSteps(paths));
+    if (attempts === 5 || signal.aborted || !notices.take()) return snapshot;
+    await systemClock.sleep(debounceMs, signal);
   }
 }
 
@@ -52,16 +68,14 @@ function interestOf(paths: readonly string[], walked: readonly string[]): Intere
   return interest;
 }
 
-function same(a: Snapshot, b: Snapshot): boolean {
-  return (
-    a.files.length === b.files.length &&
-    a.faults.length === b.faults.length &&
-    a.files.every((file, i) => {
-      const other = b.files[i];
-      return file.name === other?.name && Buffer.compare(file.text, other.text) === 0;
-    }) &&
-    a.faults.every((fault, i) => fault.describe() === b.faults[i]?.describe())
-  );
+function* same(a: Snapshot, b: Snapshot): Steps<boolean> {
+  if (a.files.length !== b.files.length || a.faults.length !== b.faults.length) return false;
+  for (const [i, file] of a.files.entries()) {
+    const other = b.files[i];
+    if (file.name !== other?.name || Buffer.compare(file.text, other.text) !== 0) return false;
+    yield;
+  }
+  return a.faults.every((fault, i) => fault.describe() === b.faults[i]?.describe());
 }
 
 /** Hints of the file system that something changed. What changed is found by reading, not by believing them. */
@@ -102,6 +116,11 @@ class Notices implements Disposable {
       });
       this.#wake = undefined;
     }
+    return this.take();
+  }
+
+  /** Whether there was a notice since the last call. */
+  take(): boolean {
     const noticed = this.#noticed;
     this.#noticed = false;
     return noticed;

@@ -14,7 +14,7 @@ import { type Limits, defaultLimits } from './limits.ts';
 import { keptOf, meshClients } from './mesh-clients.ts';
 import { type Outbound, composeOutbound } from './outbound/compose-outbound.ts';
 import { batchingReporter } from './report/reporter.ts';
-import { compileRevision } from './revision/compile-revision.ts';
+import { RevisionReader } from './revision/compile-revision.ts';
 import { describeRevision } from './revision/describe-revision.ts';
 import { FollowedRevision } from './revision/follow-revisions.ts';
 import { SidecarCounts } from './sidecar-counts.ts';
@@ -61,9 +61,10 @@ export async function composeSidecar(settings: SidecarSettings, surroundings: Si
     newId,
     onUndecided: (reason, passed, decision) => counts.undecided(reason, passed, decision),
   });
+  const reader = new RevisionReader(workload, () => identity.current().spiffeId.toString());
   const revision = new FollowedRevision({
     watch: mesh.watch,
-    compile: (pushed) => compileRevision(pushed, workload, identity.current().spiffeId.toString()),
+    compile: (pushed) => reader.read(pushed),
     clock,
     logger,
     signal: stop.signal,

@@ -30,9 +30,9 @@ spec:
 `,
   ).join('---\n');
 
-function revisionsWith(rules: number): Revisions {
+async function revisionsWith(rules: number): Promise<Revisions> {
   const revisions = new Revisions({}, systemClock, { load: () => undefined, save: () => undefined });
-  const outcome = revisions.apply([{ name: 'bench.yaml', text: documents(rules) }]);
+  const outcome = await revisions.apply([{ name: 'bench.yaml', text: documents(rules) }]);
   if (outcome !== 'activated') throw new Error(JSON.stringify(revisions.refusal?.faults.slice(0, 3)));
   return revisions;
 }
@@ -51,7 +51,7 @@ const options = { newId: () => randomUUID(), onDecided: ignore, onFailed: ignore
 
 const results: Measurement[] = [];
 for (const rules of [10, 1_000]) {
-  const revisions = revisionsWith(rules);
+  const revisions = await revisionsWith(rules);
   const check = createCheck({ ...options, revisions });
   const bytesToBytes = (): Uint8Array => {
     const response = check(readCheckRequest(request), { peer });
@@ -68,7 +68,7 @@ for (const rules of [10, 1_000]) {
     measure(`Check in process, bytes to bytes, ${rules} rules`, bytesToBytes),
   );
 }
-results.push(await overHttp2(revisionsWith(1_000), 16));
+results.push(await overHttp2(await revisionsWith(1_000), 16));
 publish('check', results, { requestBytes: request.length });
 
 /** Calls per second and latency with so many in flight, client and server in this one process. */

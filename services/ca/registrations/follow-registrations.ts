@@ -1,5 +1,6 @@
 import { cedarFor } from '#policies/cedar/index.ts';
-import { describeFault, loadPolicies, type Mesh } from '#policies/documents/index.ts';
+import { describeFault, type Mesh, PolicyLoader } from '#policies/documents/index.ts';
+import { inSlices } from '#runtime/in-slices.ts';
 import type { Logger } from '#runtime/logger.ts';
 import type { Snapshot } from '#runtime/read-files.ts';
 import type { Registrations } from '#services/workload/registrations.ts';
@@ -24,7 +25,7 @@ export async function followRegistrations(
     const unexpected = faults.filter(
       ({ code, place }) => !(none && code === 'NOT_FOUND' && place !== undefined && mayBeAbsent.includes(place)),
     );
-    const loaded = loadPolicies(files, mesh, { cedar: await cedarFor(files) });
+    const loaded = await inSlices(new PolicyLoader(mesh).load(files, await cedarFor(files)));
     if (unexpected.length === 0 && loaded.ok) {
       registrations.replace(loaded.set.registrations);
       logger.info('registrations in force', { registrations: loaded.set.registrations.length });

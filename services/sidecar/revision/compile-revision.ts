@@ -1,41 +1,68 @@
 import { unreadCedar } from '#policies/cedar/index.ts';
-import { type Registry, compile, compileRegistry, mtlsModeFor } from '#policies/index.ts';
-import { type Mesh, type Profile, describeFault, loadPolicies, profiles } from '#policies/documents/index.ts';
+import { compileSteps } from '#policies/compile/program.ts';
+import { type Registry, compileRegistry, mtlsModeFor } from '#policies/index.ts';
+import { type Mesh, PolicyLoader, type Profile, describeFault, profiles } from '#policies/documents/index.ts';
 import { GarrisonError } from '#proto/errors/index.ts';
 import type { Revision } from '#proto/gen/garrison/v1/revisions.ts';
+import type { Steps } from '#schema/index.ts';
 import { parseAddress } from '#runtime/address.ts';
 import { type Route, splitHost } from '../outbound/route.ts';
 import type { OwnWorkload } from '../workload.ts';
 import type { ActiveRevision } from './active-revision.ts';
 
-/** Reads a pushed revision by the very code that validated it, save Cedar: deciding is not done from here. Throws INVALID_ARGUMENT when it cannot be read here. */
-export function compileRevision(revision: Revision, workload: OwnWorkload, spiffeId: string): ActiveRevision {
-  const loaded = loadPolicies(revision.files, meshOf(revision), { cedar: unreadCedar });
-  if (!loaded.ok) {
-    const [first] = loaded.faults.filter(({ severity }) => severity === 'error');
-    throw new GarrisonError('INVALID_ARGUMENT', first === undefined ? 'it cannot be read' : describeFault(first), {
-      place: `revision ${revision.number}`,
-      remedy: 'run the same version of garrison here and as authorization service',
-    });
+/**
+ * Reads pushed revisions by the very code that validated them, save Cedar: deciding is not done from here. In steps, because
+ * requests pass meanwhile; files that did not change are not read again.
+ */
+export class RevisionReader {
+  readonly #workload: OwnWorkload;
+  readonly #spiffeId: () => string;
+  #loader: { readonly mesh: string; readonly policies: PolicyLoader } | undefined = undefined;
+
+  constructor(workload: OwnWorkload, spiffeId: () => string) {
+    this.#workload = workload;
+    this.#spiffeId = spiffeId;
   }
-  const { set } = loaded;
-  const program = compile(set, Number(revision.number));
-  const registry = compileRegistry(set);
-  const own = { ...workload, services: [] };
-  return {
-    number: revision.number,
-    activated:
-      revision.activated && new Date(Number(revision.activated.seconds) * 1000 + revision.activated.nanos / 1e6),
-    documents: set.documents.length,
-    profile: set.mesh.profile,
-    modeFor: (port) => mtlsModeFor(program, own, port),
-    findRoute: (host, port) => routeOf(registry, host, port),
-    ownService: (written) => {
-      const { host, port } = splitHost(written);
-      const route = routeOf(registry, host, port);
-      return route?.endpoints.some(({ identities }) => identities.includes(spiffeId)) === true ? route.host : undefined;
-    },
-  };
+
+  /** Throws INVALID_ARGUMENT when it cannot be read here. */
+  *read(revision: Revision): Steps<ActiveRevision> {
+    const loaded = yield* this.#loaderFor(meshOf(revision)).load(revision.files, unreadCedar);
+    if (!loaded.ok) {
+      const [first] = loaded.faults.filter(({ severity }) => severity === 'error');
+      throw new GarrisonError('INVALID_ARGUMENT', first === undefined ? 'it cannot be read' : describeFault(first), {
+        place: `revision ${revision.number}`,
+        remedy: 'run the same version of garrison here and as authorization service',
+      });
+    }
+    const { set } = loaded;
+    const own = { ...this.#workload, services: [] };
+    const inUse = [{ workload: own, transports: [], cedar: false }];
+    const program = yield* compileSteps(set, Number(revision.number), inUse);
+    const registry = compileRegistry(set);
+    const spiffeId = this.#spiffeId();
+    return {
+      number: revision.number,
+      activated:
+        revision.activated && new Date(Number(revision.activated.seconds) * 1000 + revision.activated.nanos / 1e6),
+      documents: set.documents.length,
+      profile: set.mesh.profile,
+      modeFor: (port) => mtlsModeFor(program, own, port),
+      findRoute: (host, port) => routeOf(registry, host, port),
+      ownService: (written) => {
+        const { host, port } = splitHost(written);
+        const route = routeOf(registry, host, port);
+        return route?.endpoints.some(({ identities }) => identities.includes(spiffeId)) === true
+          ? route.host
+          : undefined;
+      },
+    };
+  }
+
+  #loaderFor(mesh: Partial<Mesh>): PolicyLoader {
+    const text = JSON.stringify(mesh);
+    if (this.#loader?.mesh !== text) this.#loader = { mesh: text, policies: new PolicyLoader(mesh) };
+    return this.#loader.policies;
+  }
 }
 
 function meshOf({ mesh }: Revision): Partial<Mesh> {

@@ -1,5 +1,7 @@
 import type { Revision } from '#proto/gen/garrison/v1/revisions.ts';
+import type { Steps } from '#schema/index.ts';
 import type { Clock } from '#runtime/clock.ts';
+import { inSlices } from '#runtime/in-slices.ts';
 import type { Logger } from '#runtime/logger.ts';
 import type { ActiveRevision } from './active-revision.ts';
 
@@ -8,7 +10,7 @@ export type WatchRevisions = (signal: AbortSignal) => AsyncIterable<Revision>;
 
 export interface FollowOptions {
   readonly watch: WatchRevisions;
-  readonly compile: (revision: Revision) => ActiveRevision;
+  readonly compile: (revision: Revision) => Steps<ActiveRevision>;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly signal: AbortSignal;
@@ -53,7 +55,7 @@ export class FollowedRevision {
       try {
         for await (const revision of watch(signal)) {
           pause = firstPauseMs;
-          this.#take(revision);
+          await this.#take(revision);
         }
       } catch (error) {
         if (!ended()) logger.warn('revisions cannot be followed', { error });
@@ -63,16 +65,17 @@ export class FollowedRevision {
     }
   }
 
-  #take(revision: Revision): void {
-    const { compile, logger } = this.#options;
+  async #take(revision: Revision): Promise<void> {
+    const { compile, clock, logger, signal } = this.#options;
     if (revision.number === this.#current?.number) return;
     try {
-      const active = compile(revision);
+      const active = await inSlices(compile(revision), { clock, signal });
       this.#current = active;
       this.#refused = undefined;
       logger.info('revision in force', { revision: active.number, documents: active.documents });
       for (const listener of this.#listeners) listener(active);
     } catch (error) {
+      if (signal.aborted) return;
       this.#refused = error instanceof Error ? error.message : String(error);
       logger.error('revision refused', { revision: revision.number, error });
     }

@@ -1,0 +1,140 @@
+import { describe, expect, test } from '@jest/globals';
+import { execFileSync } from 'node:child_process';
+import path from 'node:path';
+import { decide } from '#policies/index.ts';
+import { MapBag } from '#proto/attributes/index.ts';
+import { systemClock } from '#runtime/clock.ts';
+import { inSlices } from '#runtime/in-slices.ts';
+import { Revisions } from '#services/authz/revisions.ts';
+import type { PolicyFile, Run, StoredRevision } from '#services/authz/revisions.ts';
+
+const count = 400;
+const perFile = 20;
+
+function policy(i: number, version: string): string {
+  return `apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: { name: p-${i}, namespace: shop }
+spec: { action: DENY, rules: [ { to: [ { operation: { paths: [ /${version}/${i} ] } } ] } ] }
+`;
+}
+
+function filesOf(versionOf: (file: number) => string): PolicyFile[] {
+  return Array.from({ length: count / perFile }, (_, file) => ({
+    name: `${file}.yaml`,
+    text: Array.from({ length: perFile }, (__, i) => policy(file * perFile + i, versionOf(file))).join('---\n'),
+  }));
+}
+
+const bag = (requestPath: string): MapBag =>
+  new MapBag([
+    ['context.protocol', 'http'],
+    ['destination.namespace', 'shop'],
+    ['request.method', 'GET'],
+    ['request.path', requestPath],
+    ['request.host', 'cart'],
+  ]);
+
+class Memory {
+  readonly saved: StoredRevision[] = [];
+  load(): undefined {
+    return undefined;
+  }
+  save(revision: StoredRevision): void {
+    this.saved.push(revision);
+  }
+}
+
+function revisionsWith(run: Run): Revisions {
+  return new Revisions({}, systemClock, new Memory(), { run });
+}
+
+/** One step in every slice, and a look at what is decided before each. */
+function stepByStep(look: () => void): { run: Run; turns: () => number } {
+  let turns = 0;
+  return {
+    turns: () => turns,
+    run: (steps) =>
+      inSlices(steps, {
+        sliceMs: 0,
+        turn: () => {
+          turns += 1;
+          look();
+          return Promise.resolve();
+        },
+      }),
+  };
+}
+
+describe('a revision that replaces another', () => {
+  test('is made in many turns of the loop, in each of which the one before decides', async () => {
+    const seen = new Set<string>();
+    const { run, turns } = stepByStep(() => {
+      const program = revisions.current?.program;
+      if (program === undefined) return;
+      seen.add(`${decide(program, bag('/a/7')).effect} ${decide(program, bag('/b/7')).effect}`);
+    });
+    const revisions = revisionsWith(run);
+    await revisions.apply(filesOf(() => 'a'));
+    const first = turns();
+    // Reading and then ranking: a turn for every policy, and no slice with more than one of them.
+    expect(first).toBeGreaterThanOrEqual(count);
+    const program = revisions.current?.program;
+    expect(program && decide(program, bag('/a/7')).effect).toBe('deny');
+
+    await revisions.apply(filesOf(() => 'b'));
+    // The index of the workload in use comes on top: compiled, counted and filed, each rule by itself.
+    expect(turns() - first).toBeGreaterThanOrEqual(4 * count);
+    expect(seen).toEqual(new Set(['deny allow']));
+    const next = revisions.current?.program;
+    expect(next && [decide(next, bag('/a/7')).effect, decide(next, bag('/b/7')).effect]).toEqual(['allow', 'deny']);
+  });
+
+  test('is ready for the workloads that the one before was asked about, and for no others', async () => {
+    const revisions = revisionsWith((steps) => inSlices(steps));
+    await revisions.apply(filesOf(() => 'a'));
+    const before = revisions.current?.program;
+    if (before === undefined) throw new Error('it is in force');
+    expect(before.inUse).toEqual([]);
+    decide(before, bag('/a/7'));
+    await revisions.apply(filesOf(() => 'b'));
+    const inUse = revisions.current?.program.inUse;
+    expect(inUse?.map(({ workload, transports }) => [workload.namespace, transports])).toEqual([['shop', ['http']]]);
+  });
+
+  test('shares the documents of the files that did not change', async () => {
+    const revisions = revisionsWith((steps) => inSlices(steps));
+    await revisions.apply(filesOf(() => 'a'));
+    const before = new Set(revisions.current?.set.documents);
+    await revisions.apply(filesOf((file) => (file === 3 ? 'b' : 'a')));
+    const fresh = revisions.current?.set.documents.filter((document) => !before.has(document));
+    expect(fresh?.map(({ metadata }) => metadata.name)).toEqual(
+      Array.from({ length: perFile }, (_, i) => `p-${60 + i}`),
+    );
+  });
+
+  test('a name that another file takes is told as it would be without memory', async () => {
+    const revisions = revisionsWith((steps) => inSlices(steps));
+    const files = filesOf(() => 'a');
+    await revisions.apply(files);
+    const twice = { name: '!first.yaml', text: policy(25, 'z') };
+    expect(await revisions.apply([twice, ...files])).toBe('refused');
+    const told = revisions.refusal?.faults.filter(({ severity }) => severity === 'error');
+    expect(told).toHaveLength(1);
+    expect(told?.[0]).toMatchObject({ place: { file: '1.yaml' }, field: 'metadata.name' });
+    expect(told?.[0]?.reason).toContain('is already given at !first.yaml:');
+    // What was refused is not remembered, and what is in force is.
+    expect(await revisions.apply(files)).toBe('unchanged');
+    expect(await revisions.apply(files.slice(1))).toBe('activated');
+    expect(revisions.current?.set.documents).toHaveLength(count - perFile);
+  });
+
+  test('lets go of the one before', () => {
+    const script = path.join(import.meta.dirname, '../../fakes/replace-revisions.ts');
+    const told = execFileSync(process.execPath, ['--expose-gc', '--disable-warning=ExperimentalWarning', script], {
+      encoding: 'utf8',
+      env: { ...process.env, NODE_OPTIONS: '' },
+    });
+    expect(JSON.parse(told)).toEqual({ revision: 4, alive: [] });
+  });
+});
