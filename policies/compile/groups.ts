@@ -1,13 +1,16 @@
 import { sorted } from '#schema/index.ts';
 import type { Steps } from '#schema/index.ts';
-import type { AuthorizationPolicy } from '../documents/model.ts';
+import type { AuthorizationPolicy, Handler } from '../documents/model.ts';
 import type { CompiledRule } from './compiled-rule.ts';
 import { buildIndex } from './build-index.ts';
+import { handlerKey } from './named-handler.ts';
 import type { RuleIndex } from './rule-index.ts';
 
-/** CUSTOM rules that ask one provider. */
+/** CUSTOM rules that ask one provider: Handlers of one name in two namespaces are two. */
 export interface ProviderGroup {
   readonly provider: string;
+  /** Its Handler, `namespace/name`; undefined: there is none. */
+  readonly handler: string | undefined;
   readonly index: RuleIndex;
 }
 
@@ -25,12 +28,23 @@ export interface Groups {
 
 export type RulesOf = (policy: AuthorizationPolicy) => readonly CompiledRule[];
 
-export function* groupPolicies(policies: readonly AuthorizationPolicy[], rulesOf: RulesOf): Steps<Groups> {
+export type HandlerOf = (policy: AuthorizationPolicy) => Handler | undefined;
+
+export function* groupPolicies(
+  policies: readonly AuthorizationPolicy[],
+  rulesOf: RulesOf,
+  handlerOf: HandlerOf,
+): Steps<Groups> {
   const customs = policies.filter(({ action }) => action === 'CUSTOM');
+  const byProvider = Map.groupBy(customs, (policy) => {
+    const handler = handlerOf(policy);
+    // Sorted by name first; a space sorts before every character of a name.
+    return `${policy.provider ?? ''} ${handler === undefined ? '' : handlerKey(handler)}`;
+  });
   const custom: ProviderGroup[] = [];
-  for (const provider of [...new Set(customs.map((policy) => policy.provider ?? ''))].sort()) {
-    const asking = customs.filter((policy) => (policy.provider ?? '') === provider);
-    custom.push({ provider, index: yield* indexOf(asking, rulesOf) });
+  for (const [key, chosen] of [...byProvider].sort(([a], [b]) => (a < b ? -1 : 1))) {
+    const [provider = '', handler] = key.split(' ');
+    custom.push({ provider, handler: handler === '' ? undefined : handler, index: yield* indexOf(chosen, rulesOf) });
   }
   const others = customs.length === 0 ? policies : policies.filter(({ action }) => action !== 'CUSTOM');
   return {

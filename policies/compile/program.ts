@@ -5,6 +5,7 @@ import type { PolicySet } from '../documents/policy-set.ts';
 import { mergeTokenRules } from '../tokens/merge-rules.ts';
 import { CedarGroup } from './cedar-group.ts';
 import type { Transport } from './compile-rule.ts';
+import { namedHandler } from './named-handler.ts';
 import { peerModesFor } from './peer-modes.ts';
 import { isOrdinary, labelsOf, near, only } from './in-scope.ts';
 import { rankPolicies } from './rank-policies.ts';
@@ -136,7 +137,7 @@ export class Program {
           mergeTokenRules(chosenTokens),
           settings,
           compiler,
-          set.handlers,
+          (policy) => namedHandler(policy, set.handlers, root),
           chosenCedar.length === 0 ? undefined : new CedarGroup(chosenCedar, set.cedar),
         );
         this.#byPolicies.set(key, program);

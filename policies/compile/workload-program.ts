@@ -1,12 +1,12 @@
 import { finish } from '#schema/index.ts';
 import type { Steps } from '#schema/index.ts';
-import type { AuthorizationPolicy, Handler } from '../documents/model.ts';
+import type { AuthorizationPolicy } from '../documents/model.ts';
 import type { TokenRules } from '../tokens/merge-rules.ts';
 import type { CedarGroup } from './cedar-group.ts';
 import type { Transport } from './compile-rule.ts';
 import type { CompiledRule } from './compiled-rule.ts';
 import { groupPolicies } from './groups.ts';
-import type { Groups } from './groups.ts';
+import type { Groups, HandlerOf } from './groups.ts';
 import type { PeerModes } from './peer-modes.ts';
 import type { RuleCompiler } from './rule-compiler.ts';
 import type { Settings } from './settings.ts';
@@ -21,7 +21,7 @@ export class WorkloadProgram {
   readonly cedar: CedarGroup | undefined;
   /** A request can be decided from its bag alone. */
   readonly isSelfContained: boolean;
-  readonly #handlers: readonly Handler[];
+  readonly #handlerOf: HandlerOf;
   readonly #compiler: RuleCompiler;
   #http: Groups | undefined = undefined;
   #tcp: Groups | undefined = undefined;
@@ -32,7 +32,7 @@ export class WorkloadProgram {
     tokens: TokenRules | undefined,
     settings: Settings,
     compiler: RuleCompiler,
-    handlers: readonly Handler[],
+    handlerOf: HandlerOf,
     cedar: CedarGroup | undefined,
   ) {
     this.policies = policies;
@@ -41,7 +41,7 @@ export class WorkloadProgram {
     this.settings = settings;
     this.cedar = cedar;
     this.isSelfContained = tokens === undefined && policies.every(({ action }) => action !== 'CUSTOM');
-    this.#handlers = handlers;
+    this.#handlerOf = handlerOf;
     this.#compiler = compiler;
   }
 
@@ -73,17 +73,11 @@ export class WorkloadProgram {
 
   #group(transport: Transport): Steps<Groups> {
     const rulesOf = (policy: AuthorizationPolicy): readonly CompiledRule[] => this.#compiler.rulesOf(policy, transport);
-    return groupPolicies(transport === 'http' ? this.policies : this.#onTcp(), rulesOf);
+    return groupPolicies(transport === 'http' ? this.policies : this.#onTcp(), rulesOf, this.#handlerOf);
   }
 
   /** A provider that speaks HTTP only is not asked about other connections, as upstream. */
   #onTcp(): readonly AuthorizationPolicy[] {
-    return this.policies.filter((policy) => handlerOf(policy, this.#handlers)?.check.protocol !== 'http');
+    return this.policies.filter((policy) => this.#handlerOf(policy)?.check.protocol !== 'http');
   }
-}
-
-/** The Handler that a CUSTOM policy names: in its own namespace, or else anywhere (the reader has checked which). */
-function handlerOf({ provider, metadata }: AuthorizationPolicy, handlers: readonly Handler[]): Handler | undefined {
-  const named = handlers.filter((handler) => handler.metadata.name === provider);
-  return named.find((handler) => handler.metadata.namespace === metadata.namespace) ?? named[0];
 }
