@@ -92,13 +92,16 @@ export const lintRules: readonly LintRule[] = [
   },
   {
     id: 'X509-SVID §4.1 basicConstraints',
-    check: (tbs, { profile, issuer }) => {
+    check: (tbs, { profile, issuer, pathLength }) => {
       const expected = profiles[profile];
       const constraints = value(tbs, oids.basicConstraints, read.readBasicConstraints);
       if (tbs.extensions.get(oids.basicConstraints)?.critical !== true) return 'not there or not critical';
       if (constraints?.ca !== expected.ca) return 'the authority bit is wrong';
-      if (constraints.pathLength !== expected.pathLength) return 'the path length is wrong';
-      return says(!expected.ca || issuer?.pathLength !== 0, 'the issuer may sign leaves only');
+      if (constraints.pathLength !== (pathLength ?? expected.pathLength)) return 'the path length is wrong';
+      if (!expected.ca || issuer?.pathLength === undefined) return undefined;
+      if (issuer.pathLength === 0) return 'the issuer may sign leaves only';
+      const fits = constraints.pathLength !== undefined && constraints.pathLength < issuer.pathLength;
+      return says(fits, 'more authorities could stand below it than below its issuer');
     },
   },
   {

@@ -1,3 +1,4 @@
+import { GarrisonError } from '#proto/errors/index.ts';
 import type { PublicKey } from '../keys/public-key.ts';
 import { parseSpiffeId, type TrustDomain } from '../spiffe-id.ts';
 import { keyIdOf, type Issuer } from './issuer.ts';
@@ -30,5 +31,18 @@ export function planAuthority(
     validity,
     subjectKey: key,
     issuer,
+    ...(issuer === undefined ? {} : { pathLength: pathLengthUnder(issuer) }),
   };
+}
+
+/** Below an intermediate of ours may stand those of authorities that this one signs for, and below theirs leaves. */
+const mostBelow = 1;
+
+/** How many authorities may stand below a new intermediate of this issuer (RFC 5280 §4.2.1.9). */
+export function pathLengthUnder({ pathLength }: Pick<Issuer, 'pathLength'>): number {
+  if (pathLength === undefined) return mostBelow;
+  if (pathLength > 0) return Math.min(mostBelow, pathLength - 1);
+  throw new GarrisonError('FAILED_PRECONDITION', 'the issuing certificate may sign leaves only', {
+    remedy: 'replace it by one without `pathlen:0`: `garrison identity rotate --issuing` makes one',
+  });
 }

@@ -22,6 +22,8 @@ export interface CertificatePlan {
   readonly subjectKey: PublicKey;
   /** Undefined: self-signed. */
   readonly issuer: Issuer | undefined;
+  /** How many authorities may stand below this one; undefined: as the profile says. */
+  readonly pathLength?: number | undefined;
 }
 
 export interface Prepared {
@@ -53,7 +55,7 @@ function extensionsOf(plan: CertificatePlan): Uint8Array[] {
   const profile = profiles[plan.profile];
   const subjectKeyId = keyIdOf(plan.subjectKey);
   return [
-    write.basicConstraints(profile.ca, profile.pathLength),
+    write.basicConstraints(profile.ca, plan.pathLength ?? profile.pathLength),
     write.keyUsage(profile.usages(plan.subjectKey.type)),
     ...(profile.serverAndClient ? [serverAndClient] : []),
     write.subjectKeyId(subjectKeyId),

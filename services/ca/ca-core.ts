@@ -6,11 +6,13 @@ import type { Logger } from '#runtime/logger.ts';
 import type { StateFolder } from '#runtime/state-folder.ts';
 import type { Authorities } from './authority/authorities.ts';
 import { AuthorityDesk } from './authority/authority-desk.ts';
+import { openSource, type OpenSource } from './authority/open-source.ts';
 import { openAuthorities } from './authority/open-authorities.ts';
 import type { CaCounts } from './ca-counts.ts';
 import { Federation } from './federation/federation.ts';
 import { followOthers } from './follow-others.ts';
 import { IssuingDesk } from './issuing/desk.ts';
+import { BorrowedKeys } from './keys/borrowed-keys.ts';
 import { tokenReadiness } from './keys/token-readiness.ts';
 import { openKeys } from './keys/open-keys.ts';
 import { LedgerReadiness } from './ledger/ledger-readiness.ts';
@@ -43,6 +45,9 @@ export interface CaCore extends AsyncDisposable {
   readonly ledger: Ledger;
   readonly authorities: Authorities;
   readonly authorityDesk: AuthorityDesk;
+  /** Where authorities come from. */
+  readonly origin: OpenSource;
+  readonly instance: () => number;
   readonly revocations: Revocations;
   readonly registrations: Registrations;
   readonly desk: IssuingDesk;
@@ -70,8 +75,11 @@ export async function openCaCore(
   const press = { ledger, clock };
   const instance = (): number => instanceOf(ledger, settings);
   const onHealth = tokenReadiness(admin, logger);
-  const keys = opening.use(await openKeys(settings.keys, { state, passphrase, trustDomain, clock, onHealth }));
-  const authorityOptions = { ...press, trustDomain, instance, life, state, keys, logger };
+  const kept = await openKeys(settings.keys, { state, passphrase, trustDomain, clock, onHealth });
+  const keys = opening.use(new BorrowedKeys(kept));
+  const ceremony = { ...press, trustDomain, instance, life, state, keys, logger };
+  const origin = opening.use(openSource(settings, { ...ceremony, passphrase, random }));
+  const authorityOptions = { ...ceremony, source: origin.source };
   const open = (): Promise<Authorities> => openAuthorities(authorityOptions);
   const authorities = isShared(ledger) ? await ledger.exclusively(open) : await open();
   const authorityDesk = new AuthorityDesk(authorityOptions, authorities);
@@ -127,6 +135,8 @@ export async function openCaCore(
     ledger,
     authorities,
     authorityDesk,
+    origin,
+    instance,
     revocations,
     registrations,
     desk,

@@ -67,10 +67,12 @@ export async function composeCa(
   const bootstrap = new BootstrapTokens({ ...core, ...settings, state, clock });
   await bootstrap.refresh();
   const keeping = keepBootstrapTokens(bootstrap, core, { clock, logger, signal: stop.signal });
-  const renewing = keepAuthorities(authorities, core.authorityDesk, { clock, logger, signal: stop.signal });
+  const rules = { kind: core.origin.source.kind, leafMs: settings.ttl.maxSeconds * 1000 };
+  const renewing = keepAuthorities(authorities, core.authorityDesk, { clock, logger, signal: stop.signal, rules });
+  const watching = core.origin.follow(authorities, core.authorityDesk, stop.signal);
   starting.defer(async () => {
     stop.abort();
-    await Promise.all([following, keeping, renewing]);
+    await Promise.all([following, keeping, renewing, watching]);
   });
 
   const nodes = new ConnectedNodes(clock);

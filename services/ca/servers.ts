@@ -1,4 +1,4 @@
-import { TrustService } from '#proto/gen/garrison/v1/identity.ts';
+import { DownstreamService, TrustService } from '#proto/gen/garrison/v1/identity.ts';
 import { IstioCertificateServiceService } from '#proto/gen/istio/v1/auth/ca.ts';
 import type { Clock } from '#runtime/clock.ts';
 import { GrpcServer } from '#runtime/grpc/server.ts';
@@ -14,6 +14,7 @@ import { createCertificate } from './certificate-service/create-certificate.ts';
 import type { ConnectedNodes } from './nodes/connected-nodes.ts';
 import { serveNodes } from './nodes/serve-nodes.ts';
 import type { CaSettings } from './settings.ts';
+import { newIntermediate } from './upstream/new-intermediate.ts';
 import { BinaryHashes } from '#services/workload/binary-hash.ts';
 import { serveWorkloadApi } from '#services/workload/serve-workload-api.ts';
 import { watchBundle } from '#services/workload/watch-bundle.ts';
@@ -34,6 +35,7 @@ export function certificateServer(
   callers: Callers,
 ): GrpcServer {
   const { desk, tokens, registrations, ledger } = core;
+  const bySvid = authenticateSvid(ledger, registrations, callers.grants);
   const authenticators = [
     authenticateToken(tokens, registrations, clock),
     ...callers.byToken,
@@ -43,6 +45,7 @@ export function certificateServer(
   const parts = { desk, registrations, authenticators, logger };
   const server = new GrpcServer({ logger, metrics })
     .unary(IstioCertificateServiceService.createCertificate, createCertificate(parts))
+    .unary(DownstreamService.newIntermediate, newIntermediate({ ...core, trustDomain, clock, logger, bySvid }))
     .serverStream(TrustService.watchBundle, watchTrust(core, trustDomain));
   return serveNodes(server, { ...core, clock, nodes });
 }

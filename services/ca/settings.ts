@@ -9,6 +9,7 @@ import type { OidcDiscoveryConfig } from '#runtime/config/oidc-discovery-config.
 import type { NodesConfig } from '#runtime/config/nodes-config.ts';
 import type { CaKeysConfig } from '#runtime/config/ca-keys-config.ts';
 import type { WorkloadSocketConfig } from '#runtime/config/workload-socket-config.ts';
+import type { UpstreamConfig } from '#runtime/config/upstream-config.ts';
 import { showConfig } from '#runtime/config/show-config.ts';
 import { defaultAuthorityLife, type AuthorityLife } from './authority/create-authority.ts';
 import { defaultTtl, type TtlRules } from './issuing/desk.ts';
@@ -32,6 +33,9 @@ export interface CaSettings extends WorkloadSocketConfig {
   readonly tokenSeconds: number;
   readonly life: AuthorityLife;
   readonly keys: CaKeysConfig;
+  /** A folder; absent: authorities are made or asked for. */
+  readonly pluggedIn: string | undefined;
+  readonly upstream: UpstreamConfig | undefined;
   readonly callers: CallersConfig;
   readonly nodes: NodesConfig;
   /** Undefined: a file in the state folder. */
@@ -65,6 +69,8 @@ export function caSettings(config: Config): CaSettings {
     tokenSeconds: Math.floor(ca.joinTokenTtlMs / 1000),
     life: defaultAuthorityLife,
     keys: ca.keys,
+    pluggedIn: ca.pluggedIn,
+    upstream: ca.upstream,
     callers: ca.callers,
     nodes: ca.nodes,
     database: ca.database,

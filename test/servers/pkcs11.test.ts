@@ -12,6 +12,7 @@ import { silentLogger } from '#runtime/logger.ts';
 import { StateFolder } from '#runtime/state-folder.ts';
 import { AuthorityDesk } from '#services/ca/authority/authority-desk.ts';
 import { defaultAuthorityLife } from '#services/ca/authority/create-authority.ts';
+import { ownSource } from '#services/ca/authority/own-source.ts';
 import { openAuthorities } from '#services/ca/authority/open-authorities.ts';
 import { openKeys } from '#services/ca/keys/open-keys.ts';
 import { FileKeyStore } from '#services/ca/keys/file-key-store.ts';
@@ -192,14 +193,11 @@ describe('an authority whose keys are in a token', () => {
       token: { label: 'mesh' },
       pin: { file: hsm.pinFile },
     } as const;
-    const options = async () => ({
-      ...around,
-      ledger,
-      instance: () => 1,
-      life: defaultAuthorityLife,
-      logger: silentLogger,
-      keys: await openKeys(config, around),
-    });
+    const options = async () => {
+      const keys = await openKeys(config, around);
+      const ceremony = { ...around, ledger, instance: () => 1, life: defaultAuthorityLife, keys };
+      return { ...ceremony, logger: silentLogger, source: ownSource(ceremony) };
+    };
     const first = await options();
     const made = (await openAuthorities(first)).active();
     await first.keys[Symbol.asyncDispose]();

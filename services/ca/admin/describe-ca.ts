@@ -5,7 +5,7 @@ import type { CaSettings } from '../settings.ts';
 
 /** What `/status` says: agents that are connected, authorities and when they end, and what the process itself shows. */
 export function describeCa(
-  { authorities, registrations, identity, federation }: CaCore,
+  { authorities, registrations, identity, federation, origin }: CaCore,
   nodes: ConnectedNodes,
   { trustDomain }: CaSettings,
 ): unknown {
@@ -17,6 +17,7 @@ export function describeCa(
     federation: federation.all().map(describeRelationship),
     // Named by registrations, and nothing is known of them: these registrations get less than they ask for.
     notFederated: federation.unknown(registrations.current ?? []),
+    authoritiesFrom: origin.describe(),
     authorities: authorities.all.map(({ id, state, since, root, issuing, signers }) => ({
       id,
       state,

@@ -18,6 +18,8 @@ export interface Authority {
   readonly id: string;
   readonly state: AuthorityState;
   readonly since: Date;
+  /** Its root is not ours: it was plugged in, or an authority above signed for it. */
+  readonly given: boolean;
   readonly root: Issuer;
   /** Signs leaves. The root itself, where somebody else's authority has no intermediate. */
   readonly issuing: Issuer;
@@ -35,11 +37,12 @@ export class Authorities {
   readonly #listeners = new Set<() => void>();
   #all: readonly Authority[];
   #sequence: number;
-  #further: readonly Uint8Array[] = [];
+  #further: readonly Uint8Array[];
 
-  constructor(all: readonly Authority[], sequence: number) {
+  constructor(all: readonly Authority[], sequence: number, further: readonly Uint8Array[] = []) {
     this.#all = all;
     this.#sequence = sequence;
+    this.#further = further;
   }
 
   get all(): readonly Authority[] {

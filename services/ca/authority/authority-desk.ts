@@ -1,12 +1,12 @@
+import type { GivenChain } from '#ca/issue/check-chain.ts';
 import { readPublicKey } from '#ca/keys/public-key.ts';
 import { GarrisonError } from '#proto/errors/index.ts';
 import type { AuthorityRecord, AuthorityState } from '../ledger/port.ts';
 import type { Authorities, Authority } from './authorities.ts';
 import { keyRoles, type KeyRole } from '../keys/key-store.ts';
-import type { AuthorityOptions } from './authority-files.ts';
+import { authorityId, writeAuthorityFiles, type AuthorityOptions } from './authority-files.ts';
 import { createIssuing } from './create-authority.ts';
 import { loadAuthority } from './load-authority.ts';
-import { makeAuthority, writeAuthorityFiles } from './open-authorities.ts';
 
 /**
  * Moves authorities through their life: prepared (trusted, does not sign) → active (signs) → old (trusted) →
@@ -32,7 +32,7 @@ export class AuthorityDesk {
           remedy: 'activate it',
         });
       }
-      const record = await makeAuthority(this.#options, 'prepared');
+      const record = await this.#options.source.make('prepared');
       await this.#put([record]);
       return this.#find(record.id);
     });
@@ -71,9 +71,13 @@ export class AuthorityDesk {
     });
   }
 
-  /** A new intermediate under the same root. The root's key must be back in its place for as long as this takes. */
+  /**
+   * A new intermediate. Under a root of our own that root's key must be back in its place for as long as this takes; from
+   * an authority above it is a new authority here, which signs at once where its root is known already.
+   */
   renewIssuing(): Promise<Authority> {
     return this.#inTurn(async () => {
+      if (this.#options.source.kind !== 'own') return this.#enter(await this.#options.source.make('prepared'));
       const { keys } = this.#options;
       const active = this.#authorities.active();
       const { id, root, record } = active;
@@ -86,6 +90,40 @@ export class AuthorityDesk {
       await this.#forget(active, 'issuing');
       return this.#find(id);
     });
+  }
+
+  /** What the source has now, made ours: see `renewIssuing`. The one that signs already only learns of changes above it. */
+  takeUp(given: GivenChain): Promise<Authority | undefined> {
+    return this.#inTurn(async () => {
+      const { source } = this.#options;
+      const id = authorityId(given.issuing);
+      const known = this.#authorities.all.find((one) => one.id === id);
+      if (known === undefined) return this.#enter(await source.make('prepared'));
+      if (known.state === 'revoked') throw this.#refuse(known, 'what was revoked does not sign again');
+      const record = { ...known.record, issuing: Buffer.concat([given.issuing.der, ...given.above]) };
+      if (known.state !== 'active')
+        return this.#enter({ ...record, state: 'prepared', since: this.#options.clock.now() });
+      const same = Buffer.compare(record.issuing, known.record.issuing) === 0;
+      if (same && sameAll(source.further(), this.#authorities.further)) return undefined;
+      await this.#put([record]);
+      return this.#find(id);
+    });
+  }
+
+  /** The roots beside those of the authorities are others now. */
+  retrust(): Promise<void> {
+    return this.#inTurn(async () => {
+      if (sameAll(this.#options.source.further(), this.#authorities.further)) return;
+      await this.#put([this.#authorities.active().record]);
+    });
+  }
+
+  /** It signs at once where everybody trusts its root; else it is made known first. */
+  async #enter(record: AuthorityRecord): Promise<Authority> {
+    const known = this.#authorities.bundle().some((root) => Buffer.compare(root, record.root) === 0);
+    const active = this.#moved(this.#authorities.active(), 'old');
+    await this.#put(known ? [active, { ...record, state: 'active' }] : [record]);
+    return this.#find(record.id);
   }
 
   /** What is revoked is revoked, whether or not its keys can be deleted now. */
@@ -128,6 +166,7 @@ export class AuthorityDesk {
     this.#authorities.replace(
       await Promise.all(records.map((record) => loadAuthority(this.#options, record))),
       sequence,
+      this.#options.source.further(),
     );
   }
 
@@ -146,4 +185,8 @@ export class AuthorityDesk {
   #known(): string {
     return `there are ${this.#authorities.all.map(({ id, state }) => `\`${id}\` (${state})`).join(', ')}`;
   }
+}
+
+function sameAll(a: readonly Uint8Array[], b: readonly Uint8Array[]): boolean {
+  return a.length === b.length && a.every((one, index) => Buffer.compare(one, b[index] ?? new Uint8Array(0)) === 0);
 }

@@ -5,7 +5,7 @@ import { readPublicKey } from '#ca/keys/public-key.ts';
 import { GarrisonError } from '#proto/errors/index.ts';
 import type { AuthorityRecord } from '../ledger/port.ts';
 import type { Authority, SigningKeys } from './authorities.ts';
-import type { AuthorityOptions } from './authority-files.ts';
+import { authorityId, type AuthorityOptions } from './authority-files.ts';
 
 /** Reads one authority's public half from the ledger and opens its signing keys. The root's key stays where it is. */
 export async function loadAuthority(options: AuthorityOptions, record: AuthorityRecord): Promise<Authority> {
@@ -19,7 +19,9 @@ export async function loadAuthority(options: AuthorityOptions, record: Authority
   // What signs no more needs no key: it may be gone.
   const signs = record.state === 'active' || record.state === 'prepared';
   const signers = signs ? await openSigners(options, record, issuing, jwtKey) : undefined;
-  return { record, id: record.id, state: record.state, since: record.since, root, issuing, chain, jwtKey, signers };
+  const { id, state, since } = record;
+  const given = id !== authorityId(root);
+  return { record, id, state, since, given, root, issuing, chain, jwtKey, signers };
 }
 
 async function openSigners(
@@ -34,9 +36,10 @@ async function openSigners(
 }
 
 function checkTrustDomain({ trustDomain, state }: AuthorityOptions, root: Issuer): void {
-  const names = root.certificate.subjectAltName;
-  if (names === `URI:spiffe://${trustDomain}`) return;
-  const other = names?.replace('URI:spiffe://', '') ?? 'another one';
+  const names = root.certificate.subjectAltName ?? '';
+  // A root of somebody else's need not name a trust domain.
+  if (names === `URI:spiffe://${trustDomain}` || !names.includes('URI:spiffe://')) return;
+  const other = names.replace('URI:spiffe://', '');
   throw new GarrisonError(
     'FAILED_PRECONDITION',
     `the state folder \`${state.path}\` holds the authority of the trust domain \`${other}\``,

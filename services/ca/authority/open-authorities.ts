@@ -1,21 +1,22 @@
 import { readdirSync } from 'node:fs';
-import { splitDer } from '#ca/der/split.ts';
-import { readIssuer, type Issuer } from '#ca/issue/issuer.ts';
-import { decodePem, decodePems, encodePem } from '#ca/pem.ts';
+import { readIssuer } from '#ca/issue/issuer.ts';
+import { decodePem, decodePems } from '#ca/pem.ts';
 import { GarrisonError } from '#proto/errors/index.ts';
-import type { AuthorityRecord } from '../ledger/port.ts';
 import { Authorities } from './authorities.ts';
-import { authorityFile, type AuthorityOptions } from './authority-files.ts';
-import { createAuthority } from './create-authority.ts';
+import { authorityFile, writeAuthorityFiles, type AuthorityOptions } from './authority-files.ts';
 import { loadAuthority } from './load-authority.ts';
+import { settleAuthorities } from './settle-authorities.ts';
 
 /** The authorities of this state folder; at the very first start there are none and one is made. */
 export async function openAuthorities(options: AuthorityOptions): Promise<Authorities> {
-  const { ledger, logger } = options;
-  if ((await ledger.listAuthorities()).records.length === 0 && !(await adopt(options))) {
-    const made = await makeAuthority(options, 'active');
+  const { ledger, logger, source } = options;
+  const before = (await ledger.listAuthorities()).records;
+  if (before.length > 0) {
+    await settleAuthorities(options, before);
+  } else if (!(await adopt(options))) {
+    const made = await source.make('active');
     await ledger.putAuthorities([made]);
-    logger.info('certificate authority created', { authority: made.id });
+    logger.info('certificate authority created', { authority: made.id, source: source.kind });
   }
   const { records, sequence } = await ledger.listAuthorities();
   for (const record of records) {
@@ -23,40 +24,13 @@ export async function openAuthorities(options: AuthorityOptions): Promise<Author
       record.state === 'revoked' || options.state.read(authorityFile(record.id, 'jwt-public.pem')) !== undefined;
     if (!known) writeAuthorityFiles(options, record);
   }
-  return new Authorities(await Promise.all(records.map((record) => loadAuthority(options, record))), sequence);
-}
-
-/** Makes an authority and keeps its keys; whoever calls puts the record into the ledger, which makes it count. */
-export async function makeAuthority(
-  options: AuthorityOptions,
-  state: AuthorityRecord['state'],
-): Promise<AuthorityRecord> {
-  const { root, issuing, rootKey, issuingKey, jwtKey } = await createAuthority(options);
-  const id = authorityId(root);
-  for (const key of [rootKey, issuingKey, jwtKey]) await key.keep(id);
-  const { spki } = jwtKey.signer.publicKey;
-  const record = { id, state, root: root.der, issuing: issuing.der, jwtKey: spki, since: options.clock.now() };
-  writeAuthorityFiles(options, record);
-  return record;
-}
-
-/** By the key of the certificate that makes it one: its own root, or the intermediate that somebody else signed. */
-export function authorityId({ keyId }: Issuer): string {
-  return Buffer.from(keyId).toString('hex').slice(0, 16);
-}
-
-export function writeAuthorityFiles(
-  { state }: Pick<AuthorityOptions, 'state'>,
-  { id, root, issuing, jwtKey }: AuthorityRecord,
-): void {
-  const chain = splitDer(issuing, 'issuing certificates').map((certificate) => encodePem('CERTIFICATE', certificate));
-  state.write(authorityFile(id, 'root.pem'), encodePem('CERTIFICATE', root), 0o644);
-  state.write(authorityFile(id, 'issuing.pem'), chain.join(''), 0o644);
-  state.write(authorityFile(id, 'jwt-public.pem'), encodePem('PUBLIC KEY', jwtKey), 0o644);
+  const all = await Promise.all(records.map((record) => loadAuthority(options, record)));
+  return new Authorities(all, sequence, source.further());
 }
 
 /** Files of an authority that the ledger does not know: the ledger was lost. A new root would leave every workload stranded. */
-async function adopt({ state, ledger, clock, logger }: AuthorityOptions): Promise<boolean> {
+async function adopt({ state, ledger, clock, logger, source }: AuthorityOptions): Promise<boolean> {
+  if (source.kind !== 'own') return false;
   for (const id of foldersOf(state.join('ca/authorities'))) {
     const root = state.read(authorityFile(id, 'root.pem'));
     const issuing = state.read(authorityFile(id, 'issuing.pem'));

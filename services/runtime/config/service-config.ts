@@ -9,6 +9,7 @@ import { type KeysConfig, defaultKeys, keysShape } from './issuer-keys-config.ts
 import { type NodesConfig, nodesShape, noNodes } from './nodes-config.ts';
 import { type FederationConfig, federationShape } from './federation-config.ts';
 import { type OidcDiscoveryConfig, oidcDiscoveryShape } from './oidc-discovery-config.ts';
+import { type UpstreamConfig, upstreamShape } from './upstream-config.ts';
 import { addressIn, localAddressIn, pathIn, socketIn } from './shapes.ts';
 import { type WorkloadSocketConfig, workloadSocketFields } from './workload-socket-config.ts';
 
@@ -23,6 +24,9 @@ export interface CaConfig extends WorkloadSocketConfig {
   readonly x509TtlMs: number;
   readonly joinTokenTtlMs: number;
   readonly keys: CaKeysConfig;
+  /** A folder with the files of an authority that somebody else made, as Istio's `cacerts`. */
+  readonly pluggedIn: string | undefined;
+  readonly upstream: UpstreamConfig | undefined;
   /** PostgreSQL; undefined: a file in the state folder. */
   readonly database: string | undefined;
   readonly databasePasswordFile: string | undefined;
@@ -99,6 +103,14 @@ export function caShape(folder: string): Shape<CaConfig> {
       describe: 'how long a join token may be redeemed; `10m`',
     }),
     keys: field(caKeysShape(folder), { default: fileKeys, describe: 'where its private keys are; files in `state`' }),
+    pluggedIn: field(pathIn(folder), {
+      nullable: true,
+      describe: 'a folder with ca-cert.pem, ca-key.pem, cert-chain.pem and root-cert.pem of an authority made elsewhere',
+    }),
+    upstream: field(upstreamShape(folder), {
+      nullable: true,
+      describe: 'the authority above this one, which signs its intermediates; a root of its own where it is left out',
+    }),
     database: field(databaseUrl, {
       nullable: true,
       describe: 'a PostgreSQL for the ledger, shared by several authorities; a file in `state` where it is left out',

@@ -143,11 +143,23 @@ describe('lint refuses a plan for', () => {
     'an authority below one that may sign leaves only': [
       () => ({
         profile: 'intermediate' as const,
+        issuer: { ...authority.issuing, pathLength: 0 },
         commonName: 'x',
         id: parseSpiffeId('spiffe://example.org'),
         dnsNames: [],
       }),
       /leaves only/,
+    ],
+    'an authority above more authorities than its issuer may be above': [
+      () => ({
+        profile: 'intermediate' as const,
+        issuer: { ...authority.issuing, pathLength: 1 },
+        pathLength: 1,
+        commonName: 'x',
+        id: parseSpiffeId('spiffe://example.org'),
+        dnsNames: [],
+      }),
+      /more authorities could stand/,
     ],
     'an Ed25519 authority': [
       () => ({

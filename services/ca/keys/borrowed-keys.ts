@@ -1,0 +1,42 @@
+import type { Signer } from '#ca/keys/signer.ts';
+import type { FreshKey, KeyPlace, KeyRole, KeyStore } from './key-store.ts';
+
+/** Keys that lie where somebody else put them, and a store for all others. */
+export class BorrowedKeys implements KeyStore {
+  readonly #own: KeyStore;
+  readonly #borrowed = new Map<string, Signer>();
+
+  constructor(own: KeyStore) {
+    this.#own = own;
+  }
+
+  borrow(signer: Signer): void {
+    this.#borrowed.set(nameOf(signer.publicKey), signer);
+  }
+
+  make(role: KeyRole): Promise<FreshKey> {
+    return this.#own.make(role);
+  }
+
+  open(place: KeyPlace): Promise<Signer> {
+    const borrowed = this.#borrowed.get(nameOf(place.key));
+    return borrowed === undefined ? this.#own.open(place) : Promise.resolve(borrowed);
+  }
+
+  has(place: KeyPlace): Promise<boolean> {
+    return this.#borrowed.has(nameOf(place.key)) ? Promise.resolve(true) : this.#own.has(place);
+  }
+
+  /** What is borrowed is forgotten, not deleted. */
+  remove(place: KeyPlace): Promise<void> {
+    return this.#borrowed.delete(nameOf(place.key)) ? Promise.resolve() : this.#own.remove(place);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#own[Symbol.asyncDispose]();
+  }
+}
+
+function nameOf({ spki }: Pick<KeyPlace['key'], 'spki'>): string {
+  return Buffer.from(spki).toString('base64');
+}

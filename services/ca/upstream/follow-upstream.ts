@@ -1,0 +1,37 @@
+import type { Logger } from '#runtime/logger.ts';
+import type { Authorities } from '../authority/authorities.ts';
+import type { AuthorityDesk } from '../authority/authority-desk.ts';
+import type { UpstreamNews } from './upstream.ts';
+import type { UpstreamSource } from './upstream-source.ts';
+
+/**
+ * Trust flows down: what the authority above trusts is trusted here; where its root under ours is tainted or gone, a new
+ * intermediate is asked for, and what stood on the old one is replaced.
+ */
+export async function followUpstream(
+  source: UpstreamSource,
+  authorities: Authorities,
+  desk: AuthorityDesk,
+  logger: Logger,
+): Promise<void> {
+  await source.upstream.follow(async ({ bundle, tainted }: UpstreamNews) => {
+    if (bundle.length === 0) return; // an authority that trusts nobody is one that has not begun
+    source.trust(bundle);
+    await desk.retrust();
+    const sound = (root: Uint8Array): boolean => has(bundle, root) && !has(tainted, root);
+    if (!sound(authorities.active().root.der)) {
+      const renewed = await desk.renewIssuing();
+      logger.info('the root above is good no more, a new intermediate took over', { authority: renewed.id });
+      if (renewed.state === 'prepared') await desk.activate(renewed.id);
+    }
+    for (const { id, state, root } of authorities.trusted()) {
+      if (state === 'active' || sound(root.der)) continue;
+      if (!has(bundle, root.der)) await desk.revoke(id);
+      else if (state === 'old') await desk.taint(id);
+    }
+  });
+}
+
+function has(roots: readonly Uint8Array[], root: Uint8Array): boolean {
+  return roots.some((one) => Buffer.compare(one, root) === 0);
+}

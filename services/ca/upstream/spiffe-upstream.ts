@@ -1,0 +1,86 @@
+import { TrustClient, DownstreamClient } from '#proto/gen/garrison/v1/identity.ts';
+import type { Address } from '#runtime/address.ts';
+import type { Clock } from '#runtime/clock.ts';
+import { callUnary } from '#runtime/grpc/call-unary.ts';
+import { grpcClient } from '#runtime/grpc/client.ts';
+import { followTrust, type TrustNews } from '#runtime/identity/follow-trust.ts';
+import { isAuthority } from '#runtime/identity/request-certificate.ts';
+import { workloadIdentity } from '#runtime/identity/workload-identity.ts';
+import type { IdentitySource } from '#runtime/identity-source.ts';
+import type { Logger } from '#runtime/logger.ts';
+import { decodePem } from '#ca/pem.ts';
+import type { Upstream } from './upstream.ts';
+
+export interface SpiffeUpstreamPlace {
+  /** The TLS port of the Garrison above. */
+  readonly address: Address;
+  /** How this one proves to it who it is: its Workload API, or a join token. */
+  readonly identity: { readonly workloadApi: string; readonly spiffeId?: string } | { readonly token: string };
+}
+
+/** Between attempts to find the authority above. */
+const retryMs = 1000;
+
+interface Around {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly random: () => number;
+  readonly ttlSeconds: number;
+}
+
+type Open = IdentitySource & AsyncDisposable;
+
+/**
+ * A Garrison above this one. It knows this one by an SVID like any workload's; a Registration with `downstream: true` there
+ * says that this identity may have an intermediate. The identity is opened in the background: a restart waits for nobody.
+ */
+export function spiffeUpstream(place: SpiffeUpstreamPlace, { ttlSeconds, ...around }: Around): Upstream {
+  const stop = new AbortController();
+  const { signal } = stop;
+  const stopped = (): boolean => signal.aborted;
+  const { address, identity: proof } = place;
+  let opening: Promise<Open> | undefined;
+  const identity = (): Promise<Open> => {
+    opening ??= workloadIdentity('token' in proof ? { ca: address, token: proof.token } : proof, { ...around, signal });
+    opening.catch(() => (opening = undefined));
+    return opening;
+  };
+  const security = async () => ({ kind: 'tls', identity: await identity(), expect: isAuthority }) as const;
+  return {
+    newIntermediate: async ({ csr }) => {
+      const client = grpcClient(DownstreamClient, address, await security());
+      try {
+        const request = { csr: Buffer.from(csr), ttlSeconds };
+        return await callUnary(client.newIntermediate.bind(client), request, { signal, timeoutMs: 10_000 });
+      } finally {
+        client.close();
+      }
+    },
+    follow: async (use) => {
+      let turn = Promise.resolve();
+      const take = ({ bundle, tainted }: TrustNews): void => {
+        const news = { bundle: bundle.map(derOf), tainted: tainted.map(({ raw }) => raw) };
+        turn = turn
+          .then(() => use(news))
+          .catch((error: unknown) => around.logger.error('what the authority above says is not taken up', { error }));
+      };
+      while (!stopped()) {
+        const held = await security().catch(() => undefined);
+        const client = held === undefined ? undefined : grpcClient(TrustClient, address, held);
+        if (client !== undefined) await followTrust(client, take, { ...around, signal });
+        client?.close();
+        await around.clock.sleep(retryMs, signal);
+      }
+      await turn;
+    },
+    [Symbol.asyncDispose]: async () => {
+      stop.abort();
+      const opened = await opening?.catch(() => undefined);
+      await opened?.[Symbol.asyncDispose]();
+    },
+  };
+}
+
+function derOf(pem: string): Uint8Array {
+  return decodePem(pem, ['CERTIFICATE'], 'a root of the authority above');
+}

@@ -1,0 +1,57 @@
+import { writeRequest } from '#ca/csr/write-request.ts';
+import { checkChain } from '#ca/issue/check-chain.ts';
+import { decodePems, encodePem } from '#ca/pem.ts';
+import { GarrisonError } from '#proto/errors/index.ts';
+import { authorityId, type AuthorityFolder } from '../authority/authority-files.ts';
+import type { AuthoritySource } from '../authority/authority-source.ts';
+import type { Ceremony } from '../authority/create-authority.ts';
+import { recordGiven } from '../authority/given-authority.ts';
+import type { AuthorityRecord } from '../ledger/port.ts';
+import type { Upstream } from './upstream.ts';
+
+/** The roots of the authority above, for a start while it is away. */
+const bundleFile = 'ca/upstream-bundle.pem';
+
+/** Authorities whose intermediate somebody above signs: the key is ours, the root is theirs. */
+export class UpstreamSource implements AuthoritySource {
+  readonly kind = 'upstream';
+  readonly upstream: Upstream;
+  readonly #options: Ceremony & AuthorityFolder;
+  #further: readonly Uint8Array[];
+
+  constructor(upstream: Upstream, options: Ceremony & AuthorityFolder) {
+    this.upstream = upstream;
+    this.#options = options;
+    const kept = options.state.read(bundleFile);
+    this.#further = kept === undefined ? [] : decodePems(kept, 'CERTIFICATE', 'the kept bundle of the authority above');
+  }
+
+  further(): readonly Uint8Array[] {
+    return this.#further;
+  }
+
+  /** What the authority above trusts from now on. */
+  trust(bundle: readonly Uint8Array[]): void {
+    this.#further = bundle;
+    this.#options.state.write(bundleFile, bundle.map((der) => encodePem('CERTIFICATE', der)).join(''), 0o644);
+  }
+
+  async make(state: AuthorityRecord['state']): Promise<AuthorityRecord> {
+    const { keys, clock } = this.#options;
+    const fresh = await keys.make('issuing');
+    try {
+      const { publicKey } = fresh.signer;
+      const given = await this.upstream.newIntermediate({ publicKey, csr: await writeRequest(fresh.signer) });
+      const chain = checkChain(given.chain, given.bundle, clock.now());
+      if (!chain.issuing.publicKey.key.equals(publicKey.key)) {
+        throw new GarrisonError('INTERNAL', 'the authority above certified another key', { place: 'ca.upstream' });
+      }
+      await fresh.keep(authorityId(chain.issuing));
+      this.trust(given.bundle);
+      return await recordGiven(this.#options, chain, state);
+    } catch (error) {
+      await fresh.discard();
+      throw error;
+    }
+  }
+}
