@@ -30,6 +30,7 @@ export const verbs: Readonly<Record<string, () => Promise<{ readonly verb: Verb 
   'identity bundle list': () => import('./identity/bundle-list.ts'),
   'identity bundle set': () => import('./identity/bundle-set.ts'),
   'identity bundle refresh': () => import('./identity/bundle-refresh.ts'),
+  'identity authorities': () => import('./identity/authorities.ts'),
   'identity rotate': () => import('./identity/rotate.ts'),
   'identity taint': () => import('./identity/taint.ts'),
   'identity revoke': () => import('./identity/revoke.ts'),

@@ -3,6 +3,7 @@ import path from 'node:path';
 import { parseSpiffeId, serviceAccountId, type SpiffeId } from '#ca/spiffe-id.ts';
 import { GarrisonError } from '#proto/errors/index.ts';
 import { IdentityAdminClient } from '#proto/gen/garrison/v1/identity.ts';
+import { AuthorityUseClient } from '#proto/gen/garrison/v1/authority-use.ts';
 import { FederationAdminClient } from '#proto/gen/garrison/v1/federation.ts';
 import { readConfig, type Config } from '#runtime/config/config.ts';
 import { grpcClient } from '#runtime/grpc/client.ts';
@@ -24,6 +25,7 @@ type Place = Pick<Invocation<typeof adminFlags>, 'flags' | 'env' | 'cwd'>;
 export interface Admin {
   readonly client: IdentityAdminClient;
   readonly federation: FederationAdminClient;
+  readonly uses: AuthorityUseClient;
   readonly config: Config;
 }
 
@@ -41,8 +43,9 @@ export async function withAdmin(
   }
   const client = grpcClient(IdentityAdminClient, { path: socket }, { kind: 'plaintext' });
   const federation = grpcClient(FederationAdminClient, { path: socket }, { kind: 'plaintext' });
+  const uses = grpcClient(AuthorityUseClient, { path: socket }, { kind: 'plaintext' });
   try {
-    return await use({ client, federation, config });
+    return await use({ client, federation, uses, config });
   } catch (error) {
     if (error instanceof GarrisonError && error.code === 'UNAVAILABLE' && error.message.includes('No connection')) {
       throw new GarrisonError('UNAVAILABLE', `the certificate authority does not answer on \`${socket}\``, {
@@ -54,6 +57,7 @@ export async function withAdmin(
   } finally {
     client.close();
     federation.close();
+    uses.close();
   }
 }
 

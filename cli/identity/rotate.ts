@@ -45,6 +45,9 @@ export const verb = declareVerb({
       }
       if (waiting === undefined && wait > 0) {
         output.note(`\`${prepared.id}\` is known to everybody who listens; it signs in ${wait / 1000} s`);
+        output.note(
+          'those who ask now and then (federation, OpenID Connect) need longer: a few refresh hints, `--wait 25m`',
+        );
         await clock.sleep(wait, signal);
         if (signal.aborted) return 1;
       }

@@ -8,9 +8,12 @@ import { displayName } from '#runtime/read-files.ts';
 import { watchFiles } from '#runtime/watch-files.ts';
 import { keepAuthorities } from './authority/keep-authorities.ts';
 import { adminSocket } from './admin/admin-socket.ts';
+import { serveAuthorityUse } from './admin/authority-use-admin.ts';
 import { serveFederationAdmin } from './admin/federation-admin.ts';
 import { admit, serveIdentityAdmin } from './admin/identity-admin.ts';
 import { describeCa } from './admin/describe-ca.ts';
+import { AuthorityUses } from './authority-use/authority-uses.ts';
+import { describeUses, liveCertificates } from './authority-use/live-certificates.ts';
 import { openCaCore, type CaCore, type CaSurroundings } from './ca-core.ts';
 import { CaCounts } from './ca-counts.ts';
 import { openCallers } from './callers/callers.ts';
@@ -92,6 +95,10 @@ export async function composeCa(
   });
   const { refreshHintMs = 300_000 } = settings.bundleEndpoint ?? {};
   const refreshHintSeconds = Math.floor(refreshHintMs / 1000);
+  const uses = new AuthorityUses({ ...core, clock });
+  metrics.append(() => liveCertificates(uses));
+  admin.page('/authorities', () => describeUses(uses));
+  serveAuthorityUse(control, uses, admit);
   serveFederationAdmin(control, { ...settings, ...core, refreshHintSeconds, admit });
 
   const caAdmin = await admin.listen(settings.admin, { setting: 'ca.admin' });

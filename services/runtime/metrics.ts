@@ -15,7 +15,7 @@ export interface HistogramMetric {
 /** One process's metrics. Label values are few by construction: never an identity, a path or anything a caller chose. */
 export class Metrics {
   readonly #registry = new Registry();
-  readonly #more: (() => string | Iterable<string>)[] = [];
+  readonly #more: (() => string | Iterable<string> | AsyncIterable<string>)[] = [];
 
   readonly contentType = 'text/plain; version=0.0.4; charset=utf-8';
 
@@ -57,7 +57,7 @@ export class Metrics {
   }
 
   /** Adds whole lines to what is scraped, for series that prom-client is too slow for (decision 15). */
-  append(exposition: () => string | Iterable<string>): void {
+  append(exposition: () => string | Iterable<string> | AsyncIterable<string>): void {
     this.#more.push(exposition);
   }
 

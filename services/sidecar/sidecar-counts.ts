@@ -12,6 +12,7 @@ export class SidecarCounts {
   readonly #undecided;
   readonly #upstream;
   readonly #dropped;
+  readonly #ended;
 
   constructor(metrics: Metrics, logger: Logger) {
     this.#logger = logger;
@@ -30,6 +31,11 @@ export class SidecarCounts {
       'Requests the other end did not answer',
       ['direction', 'flag'],
     );
+    this.#ended = metrics.counter(
+      'garrison_sidecar_ended_connections_total',
+      'Open connections ended because the other end lost its identity',
+      ['direction'],
+    );
     this.#dropped = metrics.counter('garrison_sidecar_reports_dropped_total', 'Reports given up', ['reason']);
   }
 
@@ -45,6 +51,12 @@ export class SidecarCounts {
   /** The application itself sent what cannot be read. */
   unreadable(reason: string): void {
     this.#logger.warn('request of the application not readable', { reason });
+  }
+
+  /** The other end was somebody, and is nobody any more. */
+  ended(direction: Direction, names: string | undefined, reason: string): void {
+    this.#ended.increment({ direction });
+    this.#logger.warn('connection ended', { direction, peer: names, reason });
   }
 
   undecided(reason: string, passed: boolean, decision: string): void {

@@ -127,7 +127,7 @@ function changeAuthority(desk: AuthorityDesk, step: string, id: string): Promise
   }
 }
 
-function toAuthority({ id, state, since, root, issuing }: Authority): AuthorityMessage {
+export function toAuthority({ id, state, since, root, issuing }: Authority): AuthorityMessage {
   return {
     id,
     state,

@@ -4,6 +4,7 @@ import { type TLSSocket, type Server as TlsServer, createServer as createTlsServ
 import { type Address, formatAddress, isLoopback, isUnix } from '../address.ts';
 import type { IdentitySource } from '../identity-source.ts';
 import { type ListenPlace, listen } from '../listen.ts';
+import { LivePeers } from '../live-peers.ts';
 import { LoopbackCallers } from '../loopback/loopback-callers.ts';
 import type { Logger } from '../logger.ts';
 import { readPeerCredentials } from '../peer-credentials.ts';
@@ -87,16 +88,30 @@ function tlsServer(
   stopping: (() => void)[],
 ): TlsServer {
   const { identity, clientCertificate } = security;
+  const live = new LivePeers(identity, ({ subjectAltName }, reason) => {
+    options.logger.warn('connection ended', { reason, peer: subjectAltName });
+  });
   const fixed = { ALPNProtocols: ['h2'], requestCert: true, rejectUnauthorized: false, noDelay: true };
   const server = createTlsServer(
     { ...secureContextOptions(identity.current()), ...fixed, handshakeTimeout: options.handshakeTimeoutMs },
-    (socket) => accept(socket, options, () => tlsPeer(socket, identity, clientCertificate === 'require')),
+    (socket) => {
+      live.arrived(socket);
+      accept(socket, options, () => {
+        const peer = tlsPeer(socket, identity, clientCertificate === 'require');
+        if (peer.certificate !== undefined) live.add(socket, peer.certificate);
+        return peer;
+      });
+    },
   );
+  server.on('connection', (socket: Socket) => live.arriving(socket));
   server.on('tlsClientError', (error, socket) => {
     options.logger.info('connection refused', { reason: error.message, from: socket.remoteAddress ?? 'gone' });
     socket.destroy();
   });
-  stopping.push(identity.onChange((next) => server.setSecureContext(secureContextOptions(next))));
+  stopping.push(
+    identity.onChange((next) => server.setSecureContext(secureContextOptions(next))),
+    () => live[Symbol.dispose](),
+  );
   return server;
 }
 

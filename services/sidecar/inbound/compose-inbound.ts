@@ -72,6 +72,7 @@ export async function composeInbound(settings: InboundSettings, index: number, p
     limits,
     proxies: settings.proxyProtocol?.from,
     onRefused: (refused) => reportRefused(refusals, refused),
+    onEnded: (names, reason) => parts.counts.ended('inbound', names, reason),
     onConnection: (socket, connection, wire) => {
       if (wire !== 'tcp') {
         servers[wire].accept(socket, connection);

@@ -1,6 +1,7 @@
 import type { Address } from '#runtime/address.ts';
 import type { IdentitySource } from '#runtime/identity-source.ts';
 import { listen } from '#runtime/listen.ts';
+import { LivePeers } from '#runtime/live-peers.ts';
 import { secureContextOptions } from '#runtime/tls.ts';
 import { type Server, type Socket, createServer } from 'node:net';
 import { type TLSSocket, type Server as TlsServer, createServer as createTlsServer } from 'node:tls';
@@ -25,6 +26,8 @@ export interface InboundListenerOptions {
   readonly proxies: readonly string[] | undefined;
   readonly onConnection: (socket: Socket, connection: Connection, wire: Wire) => void;
   readonly onRefused: (refused: RefusedConnection) => void;
+  /** A connection that was let in and whose client has lost its identity since; its names, and why. */
+  readonly onEnded: (names: string | undefined, reason: string) => void;
 }
 
 /** How long a client may keep silent before its protocol is taken for one where the server speaks first. */
@@ -36,6 +39,7 @@ export class InboundListener implements Disposable {
   readonly #server: Server;
   readonly #tls: TlsServer;
   readonly #proxied: ProxiedConnections | undefined;
+  readonly #live: LivePeers;
   readonly #stop: () => void;
 
   constructor(options: InboundListenerOptions) {
@@ -55,6 +59,9 @@ export class InboundListener implements Disposable {
     this.#tls.on('tlsClientError', (error: Error, socket: TLSSocket) => {
       this.#refuse(socket, 'tls', `the handshake failed: ${error.message}`);
     });
+    this.#live = new LivePeers(options.identity, ({ subjectAltName }, reason) =>
+      options.onEnded(subjectAltName, reason),
+    );
     this.#stop = options.identity.onChange((identity) => this.#tls.setSecureContext(secureContextOptions(identity)));
   }
 
@@ -64,6 +71,7 @@ export class InboundListener implements Disposable {
 
   [Symbol.dispose](): void {
     this.#stop();
+    this.#live[Symbol.dispose]();
     this.#server.close();
   }
 
@@ -96,6 +104,7 @@ export class InboundListener implements Disposable {
     } else if (this.#proxied !== undefined && looksProxied(bytes)) {
       this.#refuse(socket, 'plaintext', 'a PROXY header that nobody asked for');
     } else if (mode !== 'DISABLE' && isTls(bytes)) {
+      this.#live.arriving(socket);
       this.#tls.emit('connection', socket);
     } else if (mode === 'STRICT') {
       this.#refuse(socket, 'plaintext', 'plaintext where PeerAuthentication asks for mutual TLS');
@@ -108,6 +117,7 @@ export class InboundListener implements Disposable {
 
   async #welcome(socket: TLSSocket): Promise<void> {
     socket.on('error', () => undefined);
+    this.#live.arrived(socket);
     const connection = this.#secured(socket);
     if (connection === undefined) return;
     const { protocol } = this.#options;
@@ -130,6 +140,7 @@ export class InboundListener implements Disposable {
         this.#refuse(socket, 'tls', 'no client certificate where PeerAuthentication asks for one');
         return undefined;
       }
+      if (client !== undefined) this.#live.add(socket, client.certificate);
       return {
         ...this.#ends(socket),
         transport: 'tls',

@@ -24,7 +24,7 @@ export interface Outbound {
 /** The outbound listener and everything behind it, serving when this resolves. */
 export async function composeOutbound(listen: Address, parts: OutboundParts): Promise<Outbound> {
   const { limits, identity, clock, counts, revision } = parts;
-  const pools = new Pools(identity, limits);
+  const pools = new Pools(identity, limits, (names, reason) => counts.ended('outbound', names, reason));
   const balancer = new Balancer(clock);
   parts.onRevision(() => {
     // Who may answer for a service may have changed, and what was connected under the old documents does not know.

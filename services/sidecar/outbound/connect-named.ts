@@ -1,6 +1,7 @@
 import { parseSpiffeId } from '#ca/index.ts';
 import type { Identity } from '#runtime/identity-source.ts';
 import { identifyPeer } from '#runtime/peer.ts';
+import type { X509Certificate } from 'node:crypto';
 import { isIP } from 'node:net';
 import { type SecureContext, type TLSSocket, connect as tlsConnect } from 'node:tls';
 import { connectPlain } from '../connect.ts';
@@ -24,8 +25,14 @@ export class WrongServer extends UpstreamFailure {
   }
 }
 
+/** A connection, and the certificate that its server has shown. */
+export interface NamedConnection {
+  readonly socket: TLSSocket;
+  readonly certificate: X509Certificate;
+}
+
 /** Mutual TLS to one endpoint. Resolves when the server has proven to be an identity that the registry names for it. */
-export async function connectNamed(endpoint: RouteEndpoint, options: NamedConnectOptions): Promise<TLSSocket> {
+export async function connectNamed(endpoint: RouteEndpoint, options: NamedConnectOptions): Promise<NamedConnection> {
   if (endpoint.identities.length === 0) {
     throw new WrongServer(
       'the service documents name no identity for this endpoint; give it a `serviceAccount`, or the service `subjectAltNames`',
@@ -45,8 +52,7 @@ export async function connectNamed(endpoint: RouteEndpoint, options: NamedConnec
   });
   try {
     await handshake(socket, options.handshakeMs);
-    verifyServer(socket, endpoint, options.own);
-    return socket;
+    return { socket, certificate: verifyServer(socket, endpoint, options.own) };
   } catch (error) {
     socket.destroy();
     throw error;
@@ -74,7 +80,7 @@ function handshake(socket: TLSSocket, withinMs: number): Promise<void> {
   });
 }
 
-function verifyServer(socket: TLSSocket, endpoint: RouteEndpoint, own: Identity): void {
+function verifyServer(socket: TLSSocket, endpoint: RouteEndpoint, own: Identity): X509Certificate {
   const certificate = socket.getPeerX509Certificate();
   if (certificate === undefined) throw new WrongServer('the server showed no certificate');
   const shown = certificate.subjectAltName ?? 'no name';
@@ -96,6 +102,7 @@ function verifyServer(socket: TLSSocket, endpoint: RouteEndpoint, own: Identity)
     const named = endpoint.identities.map((id) => `\`${id}\``).join(' or ');
     throw new WrongServer(`the server is \`${met}\`, but the service documents name ${named}`);
   }
+  return certificate;
 }
 
 /** Compared as parsed, so that a document's rubbish matches nobody. */

@@ -1,5 +1,6 @@
 import { formatAddress } from '#runtime/address.ts';
 import type { IdentitySource } from '#runtime/identity-source.ts';
+import { LivePeers } from '#runtime/live-peers.ts';
 import { secureContextOptions } from '#runtime/tls.ts';
 import type { Duplex } from 'node:stream';
 import { type SecureContext, createSecureContext } from 'node:tls';
@@ -21,13 +22,19 @@ export class Pools implements Disposable {
   readonly #identity: IdentitySource;
   readonly #limits: Limits;
   readonly #clients = new Map<string, HttpClientPort>();
+  readonly #live: LivePeers;
   readonly #stop: () => void;
   #context: SecureContext;
 
-  constructor(identity: IdentitySource, limits: Limits) {
+  constructor(
+    identity: IdentitySource,
+    limits: Limits,
+    onEnded: (names: string | undefined, reason: string) => void = () => undefined,
+  ) {
     this.#identity = identity;
     this.#limits = limits;
     this.#context = createSecureContext(secureContextOptions(identity.current()));
+    this.#live = new LivePeers(identity, ({ subjectAltName }, reason) => onEnded(subjectAltName, reason));
     this.#stop = identity.onChange((next) => {
       this.#context = createSecureContext(secureContextOptions(next));
       this.retireAll();
@@ -61,11 +68,11 @@ export class Pools implements Disposable {
   }
 
   /** A connection of its own, ready to be written to. */
-  open(route: Route, endpoint: RouteEndpoint, alpn: UpstreamProtocol | undefined): Promise<Duplex> {
+  async open(route: Route, endpoint: RouteEndpoint, alpn: UpstreamProtocol | undefined): Promise<Duplex> {
     const { connectMs, handshakeMs } = this.#limits;
     if (route.external) return connectPlain(endpoint.address, connectMs);
     const own = this.#identity.current();
-    return connectNamed(endpoint, {
+    const { socket, certificate } = await connectNamed(endpoint, {
       context: this.#context,
       own,
       serviceHost: route.host,
@@ -73,6 +80,14 @@ export class Pools implements Disposable {
       connectMs,
       handshakeMs,
     });
+    const { bundle, revoked } = this.#identity.current();
+    if (bundle !== own.bundle || revoked !== own.revoked) {
+      // What the server proved, it proved to somebody who has changed its mind about whom to believe.
+      socket.destroy();
+      return this.open(route, endpoint, alpn);
+    }
+    this.#live.add(socket, certificate);
+    return socket;
   }
 
   retireAll(): void {
@@ -82,6 +97,7 @@ export class Pools implements Disposable {
 
   [Symbol.dispose](): void {
     this.#stop();
+    this.#live[Symbol.dispose]();
     this.retireAll();
   }
 }

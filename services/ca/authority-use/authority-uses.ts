@@ -1,0 +1,128 @@
+import { readIssuer } from '#ca/issue/issuer.ts';
+import type { Clock } from '#runtime/clock.ts';
+import type { Authorities, Authority } from '../authority/authorities.ts';
+import type { Ledger, LedgerEntry } from '../ledger/port.ts';
+
+export interface UsesOptions {
+  readonly ledger: Ledger;
+  readonly authorities: Authorities;
+  readonly clock: Clock;
+}
+
+export interface IdentityUse {
+  readonly spiffeId: string;
+  readonly certificates: number;
+  /** When the last of them ends. */
+  readonly lastExpires: Date;
+  /** When it got a newer certificate under another authority; undefined: it still uses this one. */
+  readonly moved: Date | undefined;
+}
+
+export interface AuthorityCount {
+  readonly authority: Authority;
+  readonly certificates: number;
+}
+
+const pageSize = 1000;
+/** More certificates than these are not read for one answer. */
+const mostRead = 200_000;
+/** No leaf lives longer, back-dating included: what was asked for earlier has ended. */
+const longestLifeMs = 8 * 86_400_000;
+
+/** Who still uses which authority: the answer that says when an old one may go. */
+export class AuthorityUses {
+  readonly #options: UsesOptions;
+  /** Key identifiers that ever issued for an authority, by its id: an intermediate is renewed, its leaves live on. */
+  #issuers: Promise<ReadonlyMap<string, ReadonlySet<string>>> | undefined;
+
+  constructor(options: UsesOptions) {
+    this.#options = options;
+    options.authorities.onChange(() => (this.#issuers = undefined));
+  }
+
+  /** Certificates of workloads that are in use, of every authority that is not revoked. */
+  async counts(): Promise<readonly AuthorityCount[]> {
+    const { ledger, clock, authorities } = this.#options;
+    const live = new Map((await ledger.countLive(clock.now())).map(({ issuerKeyId, leaves }) => [issuerKeyId, leaves]));
+    const issuers = await this.#issuersNow();
+    return authorities.trusted().map((authority) => {
+      const counts = [...(issuers.get(authority.id) ?? [])].map((keyId) => live.get(keyId) ?? 0);
+      return { authority, certificates: counts.reduce((sum, one) => sum + one, 0) };
+    });
+  }
+
+  /** Whose certificates these are, those that have not moved first. `complete` is false where more are known than named. */
+  async identities(
+    authority: string,
+    limit: number,
+  ): Promise<{ readonly identities: readonly IdentityUse[]; readonly complete: boolean }> {
+    const issuers = (await this.#issuersNow()).get(authority) ?? new Set<string>();
+    const found = new Map<string, { certificates: number; lastExpires: Date }>();
+    let read = 0;
+    for (const issuerKeyId of issuers) {
+      for await (const { spiffeId, notAfter } of this.#live(issuerKeyId)) {
+        read += 1;
+        const known = found.get(spiffeId);
+        const lastExpires = known === undefined || notAfter > known.lastExpires ? notAfter : known.lastExpires;
+        found.set(spiffeId, { certificates: (known?.certificates ?? 0) + 1, lastExpires });
+        if (read >= mostRead) break;
+      }
+    }
+    const all = await Promise.all(
+      [...found].map(async ([spiffeId, use]) => ({ spiffeId, ...use, moved: await this.#moved(spiffeId, issuers) })),
+    );
+    all.sort(
+      (a, b) => Number(a.moved !== undefined) - Number(b.moved !== undefined) || +b.lastExpires - +a.lastExpires,
+    );
+    return { identities: all.slice(0, limit), complete: all.length <= limit && read < mostRead };
+  }
+
+  async *#live(issuerKeyId: string): AsyncGenerator<LedgerEntry> {
+    const { ledger, clock } = this.#options;
+    const now = clock.now();
+    const from = new Date(now.getTime() - longestLifeMs);
+    let before: number | undefined;
+    for (;;) {
+      const page = await ledger.list({ issuerKeyId, from, before, limit: pageSize });
+      for (const entry of page) {
+        const counts = entry.profile === 'leaf' && entry.state !== 'failed' && entry.revokedAt === undefined;
+        if (counts && entry.notAfter >= now) yield entry;
+      }
+      before = page.at(-1)?.number;
+      if (before === undefined || page.length < pageSize) return;
+    }
+  }
+
+  async #moved(spiffeId: string, issuers: ReadonlySet<string>): Promise<Date | undefined> {
+    const [newest] = await this.#options.ledger.list({ spiffeId, state: 'issued', limit: 1 });
+    return newest === undefined || issuers.has(newest.issuerKeyId) ? undefined : newest.requestedAt;
+  }
+
+  #issuersNow(): Promise<ReadonlyMap<string, ReadonlySet<string>>> {
+    this.#issuers ??= readIssuers(this.#options).catch((error: unknown) => {
+      this.#issuers = undefined;
+      throw error;
+    });
+    return this.#issuers;
+  }
+}
+
+/** The intermediates that a root has signed, from the ledger; and the one in force, wherever it came from. */
+async function readIssuers({ ledger, authorities }: UsesOptions): Promise<ReadonlyMap<string, ReadonlySet<string>>> {
+  const found = new Map<string, ReadonlySet<string>>();
+  for (const { id, root, issuing } of authorities.all) {
+    const signed = await ledger.list({ issuerKeyId: hex(root.keyId), state: 'issued', limit: pageSize });
+    const certificates = await Promise.all(
+      signed
+        .filter(({ profile }) => profile !== 'leaf')
+        .map(async ({ serial }) => (await ledger.find(serial))?.certificate),
+    );
+    const keys = certificates.flatMap((der) => (der === undefined ? [] : [hex(readIssuer(der).keyId)]));
+    found.set(id, new Set([hex(issuing.keyId), ...keys]));
+  }
+  return found;
+}
+
+function hex(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString('hex');
+}

@@ -1,0 +1,110 @@
+import { X509Certificate } from 'node:crypto';
+import type { Socket } from 'node:net';
+import type { TLSSocket } from 'node:tls';
+import type { Identity, IdentitySource } from './identity-source.ts';
+
+type Trust = Pick<Identity, 'bundle' | 'revoked' | 'certificates'>;
+type Judge = (certificate: X509Certificate) => string | undefined;
+
+/**
+ * Open connections whose peer has proven who it is. A handshake is a proof of its moment only: when the authority takes
+ * back a certificate, or a root leaves the bundle, the connections that stand on it end here, whatever goes over them.
+ */
+export class LivePeers implements Disposable {
+  readonly #identity: IdentitySource;
+  readonly #onEnded: (certificate: X509Certificate, reason: string) => void;
+  readonly #peers = new Map<TLSSocket, X509Certificate>();
+  readonly #stop: () => void;
+  /** By their other end, since nothing else leads from a socket to the TLS that is spoken over it. */
+  readonly #arriving = new Map<string, Socket>();
+  #trust: Trust;
+
+  constructor(identity: IdentitySource, onEnded: (certificate: X509Certificate, reason: string) => void) {
+    this.#identity = identity;
+    this.#onEnded = onEnded;
+    this.#trust = identity.current();
+    this.#stop = identity.onChange((next) => this.#changed(next));
+  }
+
+  get size(): number {
+    return this.#peers.size;
+  }
+
+  /** A connection after its handshake, its peer verified. Node forgets the certificate with the handshake: we do not. */
+  add(socket: TLSSocket, certificate: X509Certificate): void {
+    if (socket.destroyed) return;
+    this.#peers.set(socket, certificate);
+    socket.once('close', () => this.#peers.delete(socket));
+  }
+
+  /**
+   * A connection before its handshake, which is judged by the bundle of the moment when it began: somebody who waits half
+   * way through it until a root is gone would be let in by that root. So it ends with the root, and may begin again.
+   */
+  arriving(socket: Socket): void {
+    const end = otherEnd(socket);
+    this.#arriving.set(end, socket);
+    socket.once('close', () => {
+      if (this.#arriving.get(end) === socket) this.#arriving.delete(end);
+    });
+  }
+
+  /** Its handshake is over, whatever came of it. */
+  arrived(socket: Socket): void {
+    this.#arriving.delete(otherEnd(socket));
+  }
+
+  /** Looks after nothing any more; what is open stays. */
+  [Symbol.dispose](): void {
+    this.#stop();
+  }
+
+  #changed(next: Trust): void {
+    const before = this.#trust;
+    this.#trust = next;
+    const rootGone = before.bundle.some((root) => !next.bundle.includes(root));
+    // Trust that only grew takes nothing from anybody.
+    if (!rootGone && within(next.revoked, before.revoked)) return;
+    if (rootGone) for (const socket of this.#arriving.values()) socket.destroy();
+    const judge = judgeUnder(this.#identity.current(), rootGone);
+    for (const [socket, certificate] of this.#peers) {
+      const reason = judge(certificate);
+      if (reason === undefined) continue;
+      this.#peers.delete(socket);
+      socket.destroy();
+      this.#onEnded(certificate, reason);
+    }
+  }
+}
+
+/**
+ * Why a certificate, good at its handshake, is good no more; undefined where it still is. Which root it stood on nobody
+ * says (a server is not shown the chain of its client), so when one has gone, those stay of whom we know that they stand
+ * on another: signed by a root, or by the intermediate that we ourselves are under. The rest have to prove it anew.
+ */
+function judgeUnder({ bundle, revoked, certificates }: Trust, rootGone: boolean): Judge {
+  const roots = bundle.map((pem) => new X509Certificate(pem));
+  const own = certificates.slice(1).map((pem) => new X509Certificate(pem));
+  const issuers = [...roots, ...own.filter((one) => signedBy(one, roots))];
+  return (certificate) => {
+    if (revoked?.has(serialOf(certificate)) === true) return 'its certificate was revoked';
+    return rootGone && !signedBy(certificate, issuers) ? 'a root that it may stand on is trusted no more' : undefined;
+  };
+}
+
+function signedBy(certificate: X509Certificate, issuers: readonly X509Certificate[]): boolean {
+  return issuers.some((issuer) => certificate.checkIssued(issuer) && certificate.verify(issuer.publicKey));
+}
+
+function otherEnd({ remoteAddress, remotePort }: Socket): string {
+  return `${remoteAddress ?? ''} ${remotePort ?? ''}`;
+}
+
+/** As revocations are told: 40 hexadecimal digits. */
+function serialOf({ serialNumber }: X509Certificate): string {
+  return serialNumber.toLowerCase().padStart(40, '0');
+}
+
+function within(all: Trust['revoked'] = new Set(), known: Trust['revoked'] = new Set()): boolean {
+  return [...all].every((serial) => known.has(serial));
+}

@@ -1,0 +1,64 @@
+import { once } from 'node:events';
+import { connect as connectTcp } from 'node:net';
+import { connect } from 'node:tls';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { X509Certificate } from 'node:crypto';
+import { isUnix } from '#runtime/address.ts';
+import { GrpcServer } from '#runtime/grpc/server.ts';
+import type { Identity } from '#runtime/identity-source.ts';
+import { silentLogger } from '#runtime/logger.ts';
+import { secureContextOptions } from '#runtime/tls.ts';
+import { RotatableIdentity, TestPki } from '#test/fakes/mesh-pki.ts';
+
+let old: TestPki;
+let next: TestPki;
+let own: RotatableIdentity;
+let server: GrpcServer;
+let port: number;
+let both: readonly string[];
+
+const id = (name: string): string => `spiffe://cluster.local/ns/shop/sa/${name}`;
+
+beforeAll(async () => {
+  [old, next] = [await TestPki.create(), await TestPki.create()];
+  const first = await next.identity(id('server'));
+  both = [...first.bundle, ...(await old.identity(id('x'))).bundle];
+  own = new RotatableIdentity({ ...first, bundle: both });
+  server = new GrpcServer({ logger: silentLogger });
+  const tls = { kind: 'tls', identity: own, clientCertificate: 'require' } as const;
+  const address = await server.listen({ host: '127.0.0.1', port: 0 }, tls);
+  port = isUnix(address) ? 0 : address.port;
+});
+afterAll(() => server[Symbol.asyncDispose]());
+
+/** A connection with its handshake over, and its end. */
+async function open(identity: Identity): Promise<{ ended: Promise<unknown>; close: () => void }> {
+  const tls = { ...secureContextOptions({ ...identity, bundle: both }), rejectUnauthorized: false };
+  const socket = connect({ host: '127.0.0.1', port, ALPNProtocols: ['h2'], ...tls });
+  socket.on('error', () => undefined).resume();
+  await once(socket, 'secureConnect');
+  // The server speaks first in HTTP/2: it has taken us in.
+  await once(socket, 'data');
+  return { ended: once(socket, 'close'), close: () => socket.destroy() };
+}
+
+test('a root that goes takes with it who stood on it, and who was half way in; others stay', async () => {
+  const leaves = await open(await old.identity(id('old')));
+  const stays = await open(await next.identity(id('new')));
+  // Says nothing: its handshake would end under the roots of its beginning.
+  const waiting = connectTcp(port, '127.0.0.1').on('error', () => undefined);
+  await once(waiting, 'connect');
+  const also = await open(await next.identity(id('also')));
+  own.rotate({ ...own.current(), bundle: both.slice(0, 1) });
+  await Promise.all([leaves.ended, once(waiting, 'close')]);
+
+  // A certificate that is revoked goes alone.
+  const thief = await next.identity(id('thief'));
+  const goes = await open(thief);
+  const serial = new X509Certificate(thief.certificates[0] ?? '').serialNumber.toLowerCase().padStart(40, '0');
+  own.rotate({ ...own.current(), revoked: new Set([serial]) });
+  await goes.ended;
+  const over = Promise.race([stays.ended, also.ended]).then(() => 'ended');
+  expect(await Promise.race([over, Promise.resolve('open')])).toBe('open');
+  for (const { close } of [stays, also]) close();
+});
