@@ -1,6 +1,7 @@
 import { TrustService } from '#proto/gen/garrison/v1/identity.ts';
 import type { Address } from '#runtime/address.ts';
 import { AdminServer } from '#runtime/admin-server.ts';
+import { socketModes } from '#runtime/config/workload-socket-config.ts';
 import { showConfig } from '#runtime/config/show-config.ts';
 import type { AgentConfig } from '#runtime/config/agent-config.ts';
 import { GrpcServer } from '#runtime/grpc/server.ts';
@@ -14,13 +15,14 @@ import { describeAgent, describeEntries, describeTrust } from './describe-agent.
 import { wayOfJoining } from './join/ways.ts';
 
 export interface Agent extends AsyncDisposable {
-  readonly addresses: { readonly workloadApi: Address; readonly agentAdmin: Address };
+  readonly addresses: {
+    readonly workloadApi: Address;
+    readonly workloadApiTcp: Address | undefined;
+    readonly agentAdmin: Address;
+  };
   readonly admin: AdminServer;
   readonly core: AgentCore;
 }
-
-/** Everybody on this host may connect: who it is, the kernel says. */
-const anybody = 0o666;
 
 /** The agent of a node, listening when this resolves. Disposing drains it. */
 export async function composeAgent(
@@ -51,11 +53,19 @@ export async function composeAgent(
   serveWorkloadApi(server, { ...core, clock, logger, binaries: new BinaryHashes(), opened });
   const bundle = watchBundle(core.changes, () => core.trust.toBundle());
   server.serverStream(TrustService.watchBundle, bundle);
-  const place = { setting: 'workloadApi', mode: anybody };
+  const place = { setting: 'workloadApi', mode: socketModes[settings.workloadApiAccess] };
   const workloadApi = await server.listen({ path: settings.workloadApi }, { kind: 'plaintext' }, place);
+  const workloadApiTcp =
+    settings.workloadApiTcp &&
+    (await server.listen(settings.workloadApiTcp, { kind: 'loopback' }, { setting: 'workloadApiTcp' }));
   listening();
   const all = starting.move();
-  return { addresses: { workloadApi, agentAdmin }, admin, core, [Symbol.asyncDispose]: () => all.disposeAsync() };
+  return {
+    addresses: { workloadApi, workloadApiTcp, agentAdmin },
+    admin,
+    core,
+    [Symbol.asyncDispose]: () => all.disposeAsync(),
+  };
 }
 
 /** Not ready until it was told what to hand out, and again while the authority does not accept the node. */

@@ -117,7 +117,7 @@ export class NodeIdentity implements IdentitySource, AsyncDisposable {
   async #join(): Promise<Identity> {
     const { way, logger, signal } = this.#options;
     const mark = way.mark() ?? '';
-    const identity = this.#kept(await way.join(signal), mark);
+    const identity = this.#kept(await way.join(signal, this.current().bundle), mark);
     logger.info('node joined anew', { id: identity.spiffeId, expires: identity.expiresAt });
     return identity;
   }
@@ -156,7 +156,7 @@ async function first(options: NodeIdentityOptions): Promise<Joined> {
       return { identity: kept.identity, mark: kept.tokenHash };
     }
     try {
-      const joined = { identity: await way.join(signal), mark: mark ?? '' };
+      const joined = { identity: await way.join(signal, kept?.identity.bundle), mark: mark ?? '' };
       keep(options, joined);
       return joined;
     } catch (error) {

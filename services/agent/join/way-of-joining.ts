@@ -12,5 +12,6 @@ export interface WayOfJoining {
   readonly remedy: string;
   /** Files whose change may mean that there is something new to join with. */
   readonly files: readonly string[];
-  join(signal: AbortSignal): Promise<Identity>;
+  /** `known`: roots of the authority (PEM) that this node has learned of before, when it was a node already. */
+  join(signal: AbortSignal, known: readonly string[] | undefined): Promise<Identity>;
 }

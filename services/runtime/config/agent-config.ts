@@ -5,9 +5,10 @@ import { type LogLevel, logLevels } from '../logger.ts';
 import { type JoinConfig, joinShape } from './join-config.ts';
 import { readConfigFile } from './read-config-file.ts';
 import { addressIn, pathIn, socketIn } from './shapes.ts';
+import { type WorkloadSocketConfig, workloadSocketFields } from './workload-socket-config.ts';
 
 /** The file of a node's agent, with every default filled in and every path absolute. */
-export interface AgentConfig {
+export interface AgentConfig extends WorkloadSocketConfig {
   readonly file: string;
   readonly ca: Address;
   readonly join: JoinConfig;
@@ -41,8 +42,10 @@ export function agentShape(folder: string): Shape<Omit<AgentConfig, 'file'>> {
     join: field(joinShape(folder), { required: true, describe: 'how this node proves which one it is' }),
     workloadApi: field(socketIn(folder), {
       describe:
-        'the unix socket of the Workload API and of SDS, for every process that may enter its folder; default STATE/workload.sock',
+        'the unix socket of the Workload API and of SDS, for the processes that may enter its folder; default STATE/workload.sock',
     }),
+    // Who is there, the kernel says: the socket itself need keep nobody out.
+    ...workloadSocketFields('everyone'),
     admin: field(addressIn(folder), {
       default: { host: '127.0.0.1', port: 15_044 },
       describe: 'livez, readyz, metrics, config, status, revision, entries',

@@ -20,11 +20,11 @@ const loopbackAddress: Shape<TcpAddress> = map(addressIn('.'), (address, here) =
   return undefined;
 });
 
-export function workloadSocketFields() {
+export function workloadSocketFields(access: SocketAccess = 'owner') {
   const modes = Object.keys(socketModes) as SocketAccess[];
   return {
     workloadApiAccess: field(oneOf(modes), {
-      default: 'owner' as SocketAccess,
+      default: access,
       describe: 'who may connect to the socket of the Workload API: `owner`, `group` (its file’s), `everyone`',
     }),
     workloadApiTcp: field(loopbackAddress, {
