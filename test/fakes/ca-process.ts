@@ -13,6 +13,8 @@ export interface CaProcessOptions {
   readonly database?: string;
   readonly logLevel?: string;
   readonly nodeFlags?: readonly string[];
+  /** No file may grow beyond it: what a full disk looks like to a process. `prlimit` lifts it. */
+  readonly fileLimitKiB?: number;
 }
 
 /** `garrison ca` as a process of its own, on free ports. */
@@ -28,7 +30,8 @@ export class CaProcess implements AsyncDisposable {
   }
 
   /** When it is ready. */
-  static async start({ folder, database, logLevel = 'silent', nodeFlags = [] }: CaProcessOptions): Promise<CaProcess> {
+  static async start(options: CaProcessOptions): Promise<CaProcess> {
+    const { folder, database, logLevel = 'silent', nodeFlags = [], fileLimitKiB } = options;
     mkdirSync(folder, { recursive: true });
     const config = join(folder, 'garrison.yaml');
     writeFileSync(join(folder, 'passphrase'), 'open sesame\n', { mode: 0o600 });
@@ -38,7 +41,8 @@ export class CaProcess implements AsyncDisposable {
     const main = join(import.meta.dirname, '../../cli/main.ts');
     const args = [...nodeFlags, main, 'ca', '--config', config, '--output', 'json'];
     const env = { ...process.env, NODE_OPTIONS: '' };
-    const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'], env });
+    const [program = '', ...rest] = [...limited(fileLimitKiB), process.execPath, ...args];
+    const child = spawn(program, rest, { stdio: ['ignore', 'pipe', 'inherit'], env });
     for await (const line of createInterface(child.stdout)) {
       const { addresses } = JSON.parse(line) as { addresses?: Record<string, string> };
       if (addresses !== undefined) return new CaProcess(folder, child, addresses);
@@ -67,4 +71,8 @@ export class CaProcess implements AsyncDisposable {
   [Symbol.asyncDispose](): Promise<void> {
     return this.end('SIGTERM');
   }
+}
+
+function limited(fileLimitKiB: number | undefined): string[] {
+  return fileLimitKiB === undefined ? [] : ['bash', '-c', `ulimit -S -f ${fileLimitKiB}; exec "$0" "$@"`];
 }

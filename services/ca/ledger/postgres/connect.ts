@@ -27,6 +27,8 @@ export function openPool(settings: DatabaseSettings): Pool {
   const pool = new Pool({ ...clientConfig(settings), max: 4, allowExitOnIdle: true });
   // An idle connection that breaks is replaced by the next query.
   pool.on('error', () => undefined);
+  // One that breaks in use rejects what waits on it; without a listener its event would end the process.
+  pool.on('connect', (client) => client.on('error', () => undefined));
   return pool;
 }
 
