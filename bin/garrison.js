@@ -12,8 +12,7 @@ import { setFlagsFromString } from 'node:v8';
 const neededMajor = 24;
 // The young generation stays at the megabyte it begins with. Let grow to its 64 it is cleared in pauses of 10 to 60 ms when
 // a revision of policies is put in force, and those who ask wait; at this size in pauses of 0.3 ms, for the same work in all.
-const shortPauses = '--semi-space-growth-factor=1';
-const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..');
+const shortPauses = { atStart: '--max-semi-space-size=1', whileRunning: '--semi-space-growth-factor=1' };
 
 /** A checkout runs its TypeScript; Node strips no types below node_modules, so an installed package runs dist/. */
 function entryFile() {
@@ -35,7 +34,7 @@ function pinnedRuntime() {
 
 function runOn(runtime) {
   // The fourth pipe tells the child when this process is gone without having said so.
-  const child = spawn(runtime, [shortPauses, entryFile(), ...process.argv.slice(2)], {
+  const child = spawn(runtime, [shortPauses.atStart, entryFile(), ...process.argv.slice(2)], {
     stdio: ['inherit', 'inherit', 'inherit', 'pipe'],
     env: { ...process.env, GARRISON_LAUNCHER_FD: '3' },
   });
@@ -56,7 +55,7 @@ function runOn(runtime) {
 }
 
 if (Number(process.versions.node.split('.')[0]) >= neededMajor) {
-  setFlagsFromString(shortPauses);
+  setFlagsFromString(shortPauses.whileRunning);
   await import(pathToFileURL(entryFile()).href);
 } else {
   const runtime = pinnedRuntime();

@@ -153,7 +153,7 @@ async function measured(name: string, kind: 'slices' | 'whole', changed: number,
     checkUs: spread(asked),
     handlerUs: spread(served),
     ms: spread(ms)['p50'],
-    ...(slices.length > 0 && { sliceCpuUs: spread(slices) }),
+    ...(slices.length > 0 && { sliceUs: spread(slices) }),
     collectorPauses: { count: pauses.length, longestMs: Number(Math.max(0, ...pauses).toFixed(1)) },
   });
   const p99 = (values: readonly number[]): number => spread(values)['p99'] ?? NaN;
@@ -169,7 +169,7 @@ async function measured(name: string, kind: 'slices' | 'whole', changed: number,
 }
 
 // As bin/garrison.js sets it.
-const small = ['--semi-space-growth-factor=1'];
+const small = ['--max-semi-space-size=1'];
 const results = [
   await measured('in slices, every policy changed', 'slices', policies / perFile, small),
   await measured('in slices, one file of a hundred changed', 'slices', 1, small),
