@@ -13,6 +13,7 @@ const neededMajor = 24;
 // The young generation stays at the megabyte it begins with. Let grow to its 64 it is cleared in pauses of 10 to 60 ms when
 // a revision of policies is put in force, and those who ask wait; at this size in pauses of 0.3 ms, for the same work in all.
 const shortPauses = { atStart: '--max-semi-space-size=1', whileRunning: '--semi-space-growth-factor=1' };
+const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..');
 
 /** A checkout runs its TypeScript; Node strips no types below node_modules, so an installed package runs dist/. */
 function entryFile() {
