@@ -6,6 +6,7 @@ import type { Logger } from '#runtime/logger.ts';
 import type { Metrics } from '#runtime/metrics.ts';
 import { trustBundle } from './admin/identity-admin.ts';
 import type { CaCore } from './ca-core.ts';
+import { attestorGrants, serveAttestation } from './attest-node/serve-attestation.ts';
 import type { CaCounts } from './ca-counts.ts';
 import type { Callers } from './callers/callers.ts';
 import { authenticateSvid } from './certificate-service/authenticate-svid.ts';
@@ -29,24 +30,27 @@ export interface ServerParts {
 
 /** What the TLS port serves: to callers with a token, with an SVID, or, for the bundle, with neither. */
 export function certificateServer(
-  { trustDomain }: CaSettings,
+  settings: CaSettings,
   core: CaCore,
   { clock, logger, metrics, nodes }: ServerParts,
   callers: Callers,
 ): GrpcServer {
+  const { trustDomain } = settings;
   const { desk, tokens, registrations, ledger } = core;
-  const bySvid = authenticateSvid(ledger, registrations, callers.grants);
+  const configured = new Set([...callers.grants, ...attestorGrants(settings.nodes)]);
+  const bySvid = authenticateSvid(ledger, registrations, configured);
   const authenticators = [
     authenticateToken(tokens, registrations, clock),
     ...callers.byToken,
     ...callers.byProxy,
-    authenticateSvid(ledger, registrations, callers.grants),
+    bySvid,
   ];
   const parts = { desk, registrations, authenticators, logger };
   const server = new GrpcServer({ logger, metrics })
     .unary(IstioCertificateServiceService.createCertificate, createCertificate(parts))
     .unary(DownstreamService.newIntermediate, newIntermediate({ ...core, trustDomain, clock, logger, bySvid }))
     .serverStream(TrustService.watchBundle, watchTrust(core, trustDomain));
+  serveAttestation(server, { ...core, ...settings, clock, logger });
   return serveNodes(server, { ...core, clock, nodes });
 }
 

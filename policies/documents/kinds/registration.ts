@@ -7,23 +7,7 @@ import { isHostName, serviceAccountName } from '../endpoint.ts';
 import type { Mesh } from '../mesh.ts';
 import { metadataWithoutDryRun } from '../metadata.ts';
 import type { Metadata, Registration } from '../model.ts';
-
-const selectorForms: readonly RegExp[] = [
-  /^unix:(uid|gid):(0|[1-9][0-9]{0,9})$/,
-  /^unix:path:\/.+$/,
-  /^unix:sha256:[0-9a-f]{64}$/,
-  /^token:[A-Za-z0-9._-]+$/,
-];
-
-const selector: Shape<string> = check(
-  string({ minLength: 1, maxLength: 4096 }),
-  (value, here) => {
-    if (selectorForms.some((form) => form.test(value))) return;
-    const fix = 'write `unix:uid:NUMBER`, `unix:gid:NUMBER`, `unix:path:/FILE`, `unix:sha256:HEX` or `token:NAME`';
-    here.fault(`\`${quoteable(value)}\` is not a selector`, fix);
-  },
-  { pattern: `^(${selectorForms.map((form) => form.source.slice(1, -1)).join('|')})$` },
-);
+import { checkTogether, selector } from './registration-selector.ts';
 
 const dnsName: Shape<string> = check(string({ minLength: 1, maxLength: 253 }), (value, here) => {
   if (!isHostName(value.startsWith('*.') ? value.slice(2) : value)) {
@@ -69,7 +53,8 @@ const spec = check(
     node: field(node, { describe: 'It is a node: the identities it may ask for, for workloads that run there.' }),
     downstream: field(boolean(), { describe: 'Whether it is a certificate authority itself.', default: false }),
   }),
-  (_value, here) => {
+  (value, here) => {
+    checkTogether(value.selectors, value.node !== undefined, here);
     const [id, account] = [here.has('spiffeId'), here.has('serviceAccount')];
     if (id && account)
       here.fault('`spiffeId` and `serviceAccount` exclude each other', 'keep one of them', 'serviceAccount');
