@@ -19,6 +19,7 @@ export interface RunningCa extends AsyncDisposable {
 
 export interface RunningCaOptions {
   readonly folder?: string;
+  readonly trustDomain?: string;
   readonly clock?: Clock;
   readonly passphrase?: string;
   readonly settings?: Partial<CaSettings>;
@@ -33,7 +34,7 @@ export async function runCa(options: RunningCaOptions = {}): Promise<RunningCa> 
   const file = join(folder, 'garrison.yaml');
   writeFileSync(
     file,
-    `trustDomain: example.org\nstate: ./state\npolicies: [ ./policies ]\nca: { listen: "127.0.0.1:0", admin: "127.0.0.1:0" }\n`,
+    `trustDomain: ${options.trustDomain ?? 'example.org'}\nstate: ./state\npolicies: [ ./policies ]\nca: { listen: "127.0.0.1:0", admin: "127.0.0.1:0" }\n`,
   );
   const config = readConfig({ path: file, env: {}, cwd: folder });
   const state = StateFolder.open(config.state);

@@ -7,6 +7,7 @@ export interface WebFiles {
   readonly key: string;
   /** The authority that signed it, PEM: what a client must trust. */
   readonly authority: string;
+  readonly authorityFile: string;
   /** Puts another certificate of the same authority in the place of the first, in one piece each. */
   renew(): void;
 }
@@ -31,6 +32,7 @@ export function webCertificate(folder: string, name = 'web'): WebFiles {
     certificate: at('cert.pem'),
     key: at('key.pem'),
     authority: readFileSync(at('ca.pem'), 'utf8'),
+    authorityFile: at('ca.pem'),
     renew: make,
   };
 }

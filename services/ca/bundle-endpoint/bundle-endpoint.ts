@@ -17,11 +17,10 @@ export function ownBundle(
   { authorities, trustDomain }: BundleSource,
   refreshHintSeconds: number,
 ): Record<string, unknown> {
-  const trusted = authorities.trusted();
   return toBundleDocument({
     trustDomain,
-    roots: trusted.map(({ root }) => root.der),
-    jwtKeys: trusted.map(({ jwtKey }) => jwtKey),
+    roots: authorities.bundle(),
+    jwtKeys: authorities.trusted().map(({ jwtKey }) => jwtKey),
     sequence: authorities.sequence,
     refreshHintSeconds,
   });
