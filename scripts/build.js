@@ -10,7 +10,7 @@ import ts from 'typescript';
 
 const root = path.resolve(import.meta.dirname, '..');
 const out = path.join(root, 'dist');
-const rooms = ['proto', 'schema', 'ca', 'policies', 'services', 'cli'];
+const rooms = ['proto', 'schema', 'ca', 'policies', 'services', 'identity', 'cli'];
 
 /** @param {string} specifier */
 const published = (specifier) => (/^\.{1,2}\/.*\.ts$/.test(specifier) ? specifier.replace(/\.ts$/, '.js') : specifier);

@@ -3,7 +3,7 @@ import { basename, dirname, join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 
 const root = join(import.meta.dirname, '../..');
-const rooms = ['bin', 'proto', 'schema', 'ca', 'policies', 'services', 'cli', 'test', 'examples'];
+const rooms = ['bin', 'proto', 'schema', 'ca', 'policies', 'services', 'identity', 'cli', 'test', 'examples'];
 const vague = /^(utils?|helpers?|common|misc|shared|lib|core|types|managers?|stuff)$/;
 
 const sources = rooms

@@ -6,7 +6,7 @@ export interface ImportRule {
   readonly planted: Readonly<Record<string, string>>;
 }
 
-const rooms = ['proto', 'schema', 'ca', 'policies', 'services', 'cli', 'test', 'bin'] as const;
+const rooms = ['proto', 'schema', 'ca', 'policies', 'services', 'identity', 'cli', 'test', 'bin'] as const;
 type Room = (typeof rooms)[number];
 
 const pureRooms = '^(proto/attributes|schema|ca|policies)/';
@@ -56,6 +56,12 @@ export const importRules: readonly ImportRule[] = [
     'services/authz/a.ts': `export { x } from '../../cli/b.ts';\n`,
     'cli/b.ts': empty,
   }),
+  onlyInto(
+    'identity',
+    '^(proto|ca|services/runtime)/',
+    'the identity client is a library for any program: of the services it knows what every process needs, of policy nothing',
+    { 'identity/a.ts': `export { x } from '../policies/b.ts';\n`, 'policies/b.ts': empty },
+  ),
   onlyInto('cli', '^(proto|schema|ca|policies|services)/', 'nothing that ships depends on a test', {
     'cli/a.ts': `export { x } from '../test/b.ts';\n`,
     'test/b.ts': empty,

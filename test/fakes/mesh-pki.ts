@@ -18,6 +18,8 @@ export interface LeafOptions {
   readonly ca?: boolean;
   readonly usages?: readonly string[];
   readonly notAfter?: Date;
+  /** Signed by an authority below the root, which is shown with it. */
+  readonly below?: boolean;
 }
 
 /** A certificate authority for tests, made by a library that is not ours so that it shares none of our mistakes. */
@@ -52,17 +54,39 @@ export class TestPki {
     return [this.#root.toString('pem')];
   }
 
+  async #intermediate(): Promise<{ keys: webcrypto.CryptoKeyPair; shown: x509.X509Certificate }> {
+    const keys = await generateKeys();
+    const shown = await x509.X509CertificateGenerator.create({
+      serialNumber: '02',
+      subject: 'CN=issuing',
+      issuer: this.#root.subject,
+      notBefore: new Date(Date.now() - hour),
+      notAfter: new Date(Date.now() + 24 * hour),
+      signingKey: this.#keys.privateKey,
+      publicKey: keys.publicKey,
+      signingAlgorithm: algorithm,
+      extensions: [
+        new x509.BasicConstraintsExtension(true, 0, true),
+        new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign, true),
+        await x509.SubjectKeyIdentifierExtension.create(keys.publicKey),
+        await x509.AuthorityKeyIdentifierExtension.create(this.#root.publicKey),
+      ],
+    });
+    return { keys, shown };
+  }
+
   async identity(spiffeId: string, options: LeafOptions = {}): Promise<Identity> {
     const { ca = false, usages = ['1.3.6.1.5.5.7.3.1', '1.3.6.1.5.5.7.3.2'] } = options;
     const notAfter = options.notAfter ?? new Date(Date.now() + hour);
     const keys = await generateKeys();
+    const issuer = options.below === true ? await this.#intermediate() : { keys: this.#keys, shown: this.#root };
     const leaf = await x509.X509CertificateGenerator.create({
       serialNumber: Buffer.from(webcrypto.getRandomValues(new Uint8Array(8))).toString('hex'),
       subject: 'O=Garrison',
-      issuer: this.#root.subject,
+      issuer: issuer.shown.subject,
       notBefore: new Date(Date.now() - hour),
       notAfter,
-      signingKey: this.#keys.privateKey,
+      signingKey: issuer.keys.privateKey,
       publicKey: keys.publicKey,
       signingAlgorithm: algorithm,
       extensions: [
@@ -75,13 +99,13 @@ export class TestPki {
             { type: 'dns', value: 'localhost' },
           ],
         ),
-        await x509.AuthorityKeyIdentifierExtension.create(this.#root.publicKey),
+        await x509.AuthorityKeyIdentifierExtension.create(issuer.shown.publicKey),
       ],
     });
     const der = Buffer.from(await webcrypto.subtle.exportKey('pkcs8', keys.privateKey));
     return {
       spiffeId: parseSpiffeId(spiffeId),
-      certificates: [leaf.toString('pem')],
+      certificates: [leaf, ...(options.below === true ? [issuer.shown] : [])].map((one) => one.toString('pem')),
       privateKey: `-----BEGIN PRIVATE KEY-----\n${der.toString('base64')}\n-----END PRIVATE KEY-----\n`,
       bundle: this.bundle,
       expiresAt: notAfter,

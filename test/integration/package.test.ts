@@ -1,16 +1,18 @@
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFile, execFileSync, spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { promisify } from 'node:util';
 import { runInNewContext } from 'node:vm';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { build } from 'esbuild';
+import { registration, runCa } from '#test/fakes/running-ca.ts';
 
 // The package as it is published: built, packed, unpacked where there is no checkout, with the dependencies of this one.
 const root = path.resolve(import.meta.dirname, '../..');
 let home = '';
 
-const copied = ['bin', 'ca', 'cli', 'policies', 'proto', 'schema', 'scripts', 'services', 'docs'];
+const copied = ['bin', 'ca', 'cli', 'policies', 'proto', 'schema', 'scripts', 'services', 'identity', 'docs'];
 const alone = ['package.json', 'tsconfig.json', 'README.md', 'CHANGELOG.md', 'SECURITY.md'];
 
 beforeAll(() => {
@@ -82,6 +84,20 @@ describe('the package', () => {
     expect(`${lines.join('\n')}\n`).toBe(said);
   });
 
+  test('gets an identity and makes mutual TLS in a plain program', async () => {
+    const example = readFileSync(path.join(root, 'examples/workload-identity/example.ts'), 'utf8');
+    writeFileSync(path.join(home, 'app/identity.mjs'), example);
+    const selectors = [`unix:uid:${process.getuid?.() ?? 0}`, `unix:path:${process.execPath}`];
+    await using running = await runCa({ policies: { 'web.yaml': registration('web', 'web', selectors) } });
+    const env = { ...process.env, NODE_OPTIONS: '', SPIFFE_ENDPOINT_SOCKET: `unix://${running.state}/workload.sock` };
+    const options = { cwd: path.join(home, 'app'), env, timeout: 20_000 };
+    const id = 'spiffe://example.org/ns/shop/sa/web';
+    expect(await promisify(execFile)(process.execPath, ['identity.mjs'], options)).toEqual({
+      stdout: `hello ${id}\ntoken of ${id} for reports\n`,
+      stderr: '',
+    });
+  });
+
   test('has the command', () => {
     expect(garrison('--help')).toMatchObject({ code: 0, out: expect.stringContaining('policy validate') });
     expect(garrison('--version').out).toMatch(/^\d+\.\d+\.\d+\n$/);
@@ -100,6 +116,12 @@ test('the README shows the example as it is run', () => {
   const [first = ''] = example.split('\n');
   const shown = example.slice(example.indexOf('const loaded')).trimEnd();
   expect(readme).toContain(['```ts', first, '', shown, '```'].join('\n'));
+});
+
+test('the page about identities shows the example as it is run', () => {
+  const page = readFileSync(path.join(root, 'docs/workload-identity.md'), 'utf8');
+  const example = readFileSync(path.join(root, 'examples/workload-identity/example.ts'), 'utf8');
+  expect(page).toContain(`\`\`\`ts\n${example}\`\`\``);
 });
 
 test('the page about Cedar shows the suite as it is run', () => {
