@@ -9,7 +9,6 @@ import { corpus, requests, shapes } from '#test/bench/decide-corpus.ts';
 import type { Shape } from '#test/bench/decide-corpus.ts';
 import { measure, publish, summary } from '#test/bench/harness.ts';
 import type { Measurement } from '#test/bench/harness.ts';
-import { worstCases } from '#test/bench/worst-cases.ts';
 
 const quick = process.argv.includes('--quick');
 const sizes = quick ? [10, 1_000, 10_000] : [10, 1_000, 10_000, 100_000];
@@ -22,7 +21,6 @@ const compiling: Record<string, unknown>[] = [];
 for (const shape of shapes) for (const rules of sizes) results.push(...decideAt(shape, rules));
 for (const rules of quick ? [10] : [10, 100, 1_000]) results.push(cedarAt(rules));
 for (const rules of quick ? [10] : [10, 1_000, 10_000]) results.push(await casbinAt(rules));
-results.push(...worstCases());
 
 publish('decide', results, { compiling, ratios: ratios() });
 
