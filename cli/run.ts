@@ -35,9 +35,9 @@ export async function run(args: readonly string[], world: World): Promise<ExitCo
       );
       return 0;
     }
-    const { env, cwd, stdin, clock } = world;
+    const { env, cwd, stdin, clock, version } = world;
     const form = formOf(found.verb, flags['output'] as string | undefined);
-    const given = { flags: flags as Invocation['flags'], positionals, output, form, env, cwd, stdin, clock };
+    const given = { flags: flags as Invocation['flags'], positionals, output, form, env, cwd, stdin, clock, version };
     // A getter, because to ask for the signal is to take over from the system what Ctrl-C does.
     return await found.verb.run({
       ...given,

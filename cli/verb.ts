@@ -34,6 +34,8 @@ export interface Invocation<F extends Flags = Flags> {
   readonly cwd: string;
   readonly stdin: AsyncIterable<Uint8Array>;
   readonly clock: Clock;
+  /** Of garrison. */
+  readonly version: string;
   /** Aborts at SIGTERM or SIGINT. Who never reads it keeps what the system does: the process ends at once. */
   readonly signal: AbortSignal;
 }

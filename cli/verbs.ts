@@ -34,6 +34,7 @@ export const verbs: Readonly<Record<string, () => Promise<{ readonly verb: Verb 
   'identity rotate': () => import('./identity/rotate.ts'),
   'identity taint': () => import('./identity/taint.ts'),
   'identity revoke': () => import('./identity/revoke.ts'),
+  'identity init': () => import('./identity/init.ts'),
   'identity export': () => import('./identity/export.ts'),
   'identity register': () => import('./identity/register.ts'),
 };

@@ -1,3 +1,4 @@
+import path from 'node:path';
 import type { Authority } from '#proto/gen/garrison/v1/identity.ts';
 import { GarrisonError } from '#proto/errors/index.ts';
 import { callUnary } from '#runtime/grpc/call-unary.ts';
@@ -5,12 +6,14 @@ import { parseDuration } from '#schema/index.ts';
 import { declareVerb } from '../verb.ts';
 import { adminFlags, withAdmin } from './admin.ts';
 import { authorityJson, authorityText } from './authority-text.ts';
+import { signIntermediate } from './sign-intermediate.ts';
 
 export const verb = declareVerb({
   name: 'identity rotate',
   summary: 'a new root that everybody trusts before it signs; or only a new intermediate under the same root',
   flags: {
-    issuing: { kind: 'boolean', describe: 'only the intermediate; the root’s key must be in its place' },
+    issuing: { kind: 'boolean', describe: 'only the intermediate; the root’s key must be in its place, or --from' },
+    from: { kind: 'string', value: 'CEREMONY', describe: 'with --issuing: sign with the key that this ceremony made' },
     prepare: {
       kind: 'boolean',
       describe: 'only make the new authority known; activate it by another `identity rotate`',
@@ -20,7 +23,7 @@ export const verb = declareVerb({
   },
   example: 'garrison identity rotate --wait 1m',
   async run(invocation) {
-    const { flags, output, clock, signal } = invocation;
+    const { flags, output, clock, cwd, signal } = invocation;
     const wait = flags.wait === undefined ? 10_000 : parseDuration(flags.wait);
     if (wait === undefined) {
       throw new GarrisonError('INVALID_ARGUMENT', `\`${flags.wait ?? ''}\` is no duration`, {
@@ -28,12 +31,19 @@ export const verb = declareVerb({
         remedy: 'write `10s`, `5m` or `0s`',
       });
     }
+    if (flags.from !== undefined && !flags.issuing) {
+      throw new GarrisonError('INVALID_ARGUMENT', '`--from` goes with `--issuing`', { place: '--from' });
+    }
     return withAdmin(invocation, async ({ client }) => {
       const change = (step: string, id = ''): Promise<Authority> =>
         callUnary(client.changeAuthority.bind(client), { step, id });
       const show = (authority: Authority): void => output.result(authorityJson(authority), authorityText(authority));
       if (flags.issuing) {
-        show(await change('renew-issuing'));
+        show(
+          flags.from === undefined
+            ? await change('renew-issuing')
+            : await signIntermediate(client, path.resolve(cwd, flags.from), clock),
+        );
         return 0;
       }
       const { authorities } = await callUnary(client.listAuthorities.bind(client), {});

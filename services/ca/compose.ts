@@ -1,4 +1,5 @@
 import { encodePem } from '#ca/pem.ts';
+import { IdentityAdminService } from '#proto/gen/garrison/v1/identity.ts';
 import type { Address } from '#runtime/address.ts';
 import { AdminServer } from '#runtime/admin-server.ts';
 import { GrpcServer } from '#runtime/grpc/server.ts';
@@ -11,6 +12,7 @@ import { adminSocket } from './admin/admin-socket.ts';
 import { serveAuthorityUse } from './admin/authority-use-admin.ts';
 import { serveFederationAdmin } from './admin/federation-admin.ts';
 import { admit, serveIdentityAdmin } from './admin/identity-admin.ts';
+import { renewIssuing } from './admin/renew-issuing.ts';
 import { describeCa } from './admin/describe-ca.ts';
 import { AuthorityUses } from './authority-use/authority-uses.ts';
 import { describeUses, liveCertificates } from './authority-use/live-certificates.ts';
@@ -93,6 +95,7 @@ export async function composeCa(
     trustDomain: settings.trustDomain,
     defaultTokenSeconds: settings.tokenSeconds,
   });
+  control.bidi(IdentityAdminService.renewIssuing, renewIssuing({ ...core, clock, admit }));
   const { refreshHintMs = 300_000 } = settings.bundleEndpoint ?? {};
   const refreshHintSeconds = Math.floor(refreshHintMs / 1000);
   const uses = new AuthorityUses({ ...core, clock });

@@ -1,12 +1,13 @@
 import type { GivenChain } from '#ca/issue/check-chain.ts';
 import { readPublicKey } from '#ca/keys/public-key.ts';
+import type { Signer } from '#ca/keys/signer.ts';
 import { GarrisonError } from '#proto/errors/index.ts';
 import type { AuthorityRecord, AuthorityState } from '../ledger/port.ts';
 import type { Authorities, Authority } from './authorities.ts';
 import { keyRoles, type KeyRole } from '../keys/key-store.ts';
 import { authorityId, writeAuthorityFiles, type AuthorityOptions } from './authority-files.ts';
 import { createIssuing } from './create-authority.ts';
-import { loadAuthority } from './load-authority.ts';
+import { loadAuthorities } from './load-authority.ts';
 
 /**
  * Moves authorities through their life: prepared (trusted, does not sign) → active (signs) → old (trusted) →
@@ -72,16 +73,16 @@ export class AuthorityDesk {
   }
 
   /**
-   * A new intermediate. Under a root of our own that root's key must be back in its place for as long as this takes; from
-   * an authority above it is a new authority here, which signs at once where its root is known already.
+   * A new intermediate. Under a root of our own that root's key must be back in its place for as long as this takes, or
+   * whoever has it signs from where it is; from an authority above it is a new authority here, which signs at once where
+   * its root is known already.
    */
-  renewIssuing(): Promise<Authority> {
+  renewIssuing(away?: Signer): Promise<Authority> {
     return this.#inTurn(async () => {
       if (this.#options.source.kind !== 'own') return this.#enter(await this.#options.source.make('prepared'));
-      const { keys } = this.#options;
       const active = this.#authorities.active();
-      const { id, root, record } = active;
-      const rootSigner = await keys.open({ authority: id, role: 'root', key: root.publicKey });
+      const { id, record, root } = active;
+      const rootSigner = away ?? (await this.#rootSigner(active));
       const { issuing, issuingKey } = await createIssuing(this.#options, root, rootSigner);
       await issuingKey.keep(id);
       const renewed = { ...record, issuing: issuing.der };
@@ -90,6 +91,21 @@ export class AuthorityDesk {
       await this.#forget(active, 'issuing');
       return this.#find(id);
     });
+  }
+
+  async #rootSigner({ id, root }: Authority): Promise<Signer> {
+    try {
+      return await this.#options.keys.open({ authority: id, role: 'root', key: root.publicKey });
+    } catch (cause) {
+      const name = root.certificate.subject.replaceAll('\n', ', ');
+      const why = cause instanceof GarrisonError ? cause.message : String(cause);
+      throw new GarrisonError('FAILED_PRECONDITION', `the key of the root \`${name}\` is not at hand (${why})`, {
+        remedy:
+          'bring it and run `garrison identity rotate --issuing --from CEREMONY`, which signs where the key is; ' +
+          'or put it back in its place for as long as this takes',
+        cause,
+      });
+    }
   }
 
   /** What the source has now, made ours: see `renewIssuing`. The one that signs already only learns of changes above it. */
@@ -137,6 +153,21 @@ export class AuthorityDesk {
     }
   }
 
+  /** Records that change by rules of their own, in their turn like every step here. */
+  change(records: () => readonly AuthorityRecord[] | Promise<readonly AuthorityRecord[]>): Promise<void> {
+    return this.#inTurn(async () => this.#put(await records()));
+  }
+
+  /** The private key of JWT-SVIDs that are worth nothing any more. */
+  async forgetJwtKey({ id, jwtKey }: AuthorityRecord): Promise<void> {
+    const { keys, logger } = this.#options;
+    try {
+      await keys.remove({ authority: id, role: 'jwt', key: readPublicKey(jwtKey) });
+    } catch (error) {
+      logger.error('a key that signs no more was not deleted', { authority: id, role: 'jwt', error });
+    }
+  }
+
   /** Takes up what another process did. */
   refresh(): Promise<void> {
     return this.#inTurn(() => this.#read());
@@ -163,11 +194,8 @@ export class AuthorityDesk {
   async #read(): Promise<void> {
     const { ledger } = this.#options;
     const { records, sequence } = await ledger.listAuthorities();
-    this.#authorities.replace(
-      await Promise.all(records.map((record) => loadAuthority(this.#options, record))),
-      sequence,
-      this.#options.source.further(),
-    );
+    const { x509, jwt } = await loadAuthorities(this.#options, records);
+    this.#authorities.replace(x509, sequence, this.#options.source.further(), jwt);
   }
 
   #find(id: string): Authority {

@@ -8,21 +8,26 @@ export interface Secrets {
   readonly passphrase: string | undefined;
 }
 
-export function readSecrets(config: Config): Secrets {
-  const { passphraseFile } = config;
-  if (passphraseFile === undefined) return { passphrase: undefined };
+export function readSecrets({ passphraseFile }: Config): Secrets {
+  return { passphrase: readPassphrase(passphraseFile, 'passphraseFile') };
+}
+
+/** The first line of a file; undefined where no file is named. */
+export function readPassphrase(file: string | undefined, place: string): string | undefined {
+  if (file === undefined) return undefined;
+  let passphrase: string;
   try {
-    const passphrase = readFileSync(passphraseFile, 'utf8').replace(/\r?\n$/, '');
-    if (passphrase !== '') return { passphrase };
+    passphrase = readFileSync(file, 'utf8').replace(/\r?\n$/, '');
   } catch (cause) {
-    throw new GarrisonError('FAILED_PRECONDITION', `the passphrase file \`${passphraseFile}\` cannot be read`, {
-      place: 'passphraseFile',
+    throw new GarrisonError('FAILED_PRECONDITION', `the passphrase file \`${file}\` cannot be read`, {
+      place,
       remedy: 'create it with mode 0600, or remove the setting',
       cause,
     });
   }
-  throw new GarrisonError('FAILED_PRECONDITION', `the passphrase file \`${passphraseFile}\` is empty`, {
-    place: 'passphraseFile',
+  if (passphrase !== '') return passphrase;
+  throw new GarrisonError('FAILED_PRECONDITION', `the passphrase file \`${file}\` is empty`, {
+    place,
     remedy: 'write the passphrase into its first line',
   });
 }

@@ -10,9 +10,11 @@ import {
   type CallOptions,
   type ChannelCredentials,
   Client,
+  type ClientDuplexStream,
   type ClientOptions,
   type ClientReadableStream,
   type ClientUnaryCall,
+  type handleBidiStreamingCall,
   type handleServerStreamingCall,
   type handleUnaryCall,
   makeGenericClientConstructor,
@@ -172,6 +174,20 @@ export interface NewIntermediateResponse {
   readonly chain: readonly Buffer[];
   /** DER of every trusted root, the root of the chain first. */
   readonly bundle: readonly Buffer[];
+}
+
+export interface RenewIssuingRequest {
+  /** DER, as a certificate carries it; empty in the first message. */
+  readonly signature: Buffer;
+}
+
+export interface RenewIssuingResponse {
+  /** The to-be-signed part of the intermediate's certificate, in the first message. */
+  readonly toSign: Buffer;
+  /** DER of the root that is to sign it. */
+  readonly root: Buffer;
+  /** In the second message. */
+  readonly authority: Authority | undefined;
 }
 
 function createBaseCreateTokenRequest(): CreateTokenRequest {
@@ -1807,6 +1823,142 @@ export const NewIntermediateResponse: MessageFns<NewIntermediateResponse> = {
   },
 };
 
+function createBaseRenewIssuingRequest(): RenewIssuingRequest {
+  return { signature: Buffer.alloc(0) };
+}
+
+export const RenewIssuingRequest: MessageFns<RenewIssuingRequest> = {
+  encode(message: RenewIssuingRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.signature.length !== 0) {
+      writer.uint32(10).bytes(message.signature);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RenewIssuingRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRenewIssuingRequest() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.signature = Buffer.from(reader.bytes());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<RenewIssuingRequest>, I>>(base?: I): RenewIssuingRequest {
+    return RenewIssuingRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<RenewIssuingRequest>, I>>(object: I): RenewIssuingRequest {
+    const message = createBaseRenewIssuingRequest() as any;
+    message.signature = object.signature ?? Buffer.alloc(0);
+    return message;
+  },
+};
+
+function createBaseRenewIssuingResponse(): RenewIssuingResponse {
+  return { toSign: Buffer.alloc(0), root: Buffer.alloc(0), authority: undefined };
+}
+
+export const RenewIssuingResponse: MessageFns<RenewIssuingResponse> = {
+  encode(message: RenewIssuingResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.toSign.length !== 0) {
+      writer.uint32(10).bytes(message.toSign);
+    }
+    if (message.root.length !== 0) {
+      writer.uint32(18).bytes(message.root);
+    }
+    if (message.authority !== undefined) {
+      Authority.encode(message.authority, writer.uint32(26).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RenewIssuingResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRenewIssuingResponse() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.toSign = Buffer.from(reader.bytes());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.root = Buffer.from(reader.bytes());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.authority = Authority.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<RenewIssuingResponse>, I>>(base?: I): RenewIssuingResponse {
+    return RenewIssuingResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<RenewIssuingResponse>, I>>(object: I): RenewIssuingResponse {
+    const message = createBaseRenewIssuingResponse() as any;
+    message.toSign = object.toSign ?? Buffer.alloc(0);
+    message.root = object.root ?? Buffer.alloc(0);
+    message.authority = (object.authority !== undefined && object.authority !== null)
+      ? Authority.fromPartial(object.authority)
+      : undefined;
+    return message;
+  },
+};
+
 /** How operators use the certificate authority: on a unix socket of the state folder, which only its owner may open. */
 export type IdentityAdminService = typeof IdentityAdminService;
 export const IdentityAdminService = {
@@ -1880,6 +2032,20 @@ export const IdentityAdminService = {
     responseSerialize: (value: Authority): Buffer => Buffer.from(Authority.encode(value).finish()),
     responseDeserialize: (value: Buffer): Authority => Authority.decode(value),
   },
+  /**
+   * A new intermediate where the root's key is with the operator: the authority says what is to be signed, the operator
+   * sends the signature, the authority says what became of it.
+   */
+  renewIssuing: {
+    path: "/garrison.v1.IdentityAdmin/RenewIssuing" as const,
+    requestStream: true as const,
+    responseStream: true as const,
+    requestSerialize: (value: RenewIssuingRequest): Buffer => Buffer.from(RenewIssuingRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): RenewIssuingRequest => RenewIssuingRequest.decode(value),
+    responseSerialize: (value: RenewIssuingResponse): Buffer =>
+      Buffer.from(RenewIssuingResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): RenewIssuingResponse => RenewIssuingResponse.decode(value),
+  },
   /** Refused from now on wherever a certificate is presented to be renewed; what is not renewed ends by itself. */
   revokeCertificate: {
     path: "/garrison.v1.IdentityAdmin/RevokeCertificate" as const,
@@ -1903,6 +2069,11 @@ export interface IdentityAdminServer extends UntypedServiceImplementation {
   getBundle: handleUnaryCall<GetBundleRequest, TrustBundle>;
   listAuthorities: handleUnaryCall<ListAuthoritiesRequest, ListAuthoritiesResponse>;
   changeAuthority: handleUnaryCall<ChangeAuthorityRequest, Authority>;
+  /**
+   * A new intermediate where the root's key is with the operator: the authority says what is to be signed, the operator
+   * sends the signature, the authority says what became of it.
+   */
+  renewIssuing: handleBidiStreamingCall<RenewIssuingRequest, RenewIssuingResponse>;
   /** Refused from now on wherever a certificate is presented to be renewed; what is not renewed ends by itself. */
   revokeCertificate: handleUnaryCall<RevokeCertificateRequest, RevokeCertificateResponse>;
 }
@@ -2011,6 +2182,16 @@ export interface IdentityAdminClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: Authority) => void,
   ): ClientUnaryCall;
+  /**
+   * A new intermediate where the root's key is with the operator: the authority says what is to be signed, the operator
+   * sends the signature, the authority says what became of it.
+   */
+  renewIssuing(): ClientDuplexStream<RenewIssuingRequest, RenewIssuingResponse>;
+  renewIssuing(options: Partial<CallOptions>): ClientDuplexStream<RenewIssuingRequest, RenewIssuingResponse>;
+  renewIssuing(
+    metadata: Metadata,
+    options?: Partial<CallOptions>,
+  ): ClientDuplexStream<RenewIssuingRequest, RenewIssuingResponse>;
   /** Refused from now on wherever a certificate is presented to be renewed; what is not renewed ends by itself. */
   revokeCertificate(
     request: RevokeCertificateRequest,
