@@ -57,7 +57,7 @@ async function suitesOf(
   { cwd }: Given,
 ): Promise<Awaited<ReturnType<typeof findSuites>>['suites']> {
   if (cases.length === 0) return [];
-  const { suites, unreadable } = await findSuites(cases, cwd, undefined);
+  const { suites, unreadable } = await findSuites(cases, cwd, {});
   const [broken] = unreadable;
   if (broken === undefined) return suites;
   throw new GarrisonError(

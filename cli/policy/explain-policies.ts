@@ -4,15 +4,16 @@ import type { Revision } from '#proto/gen/garrison/v1/revisions.ts';
 import { cedarFor } from '#policies/cedar/index.ts';
 import { compile, loadPolicies } from '#policies/index.ts';
 import type { Mesh, Program, SourceText } from '#policies/index.ts';
-import { profiles } from '#policies/documents/index.ts';
 import { readConfig } from '#runtime/config/config.ts';
 import type { Config } from '#runtime/config/config.ts';
+import { meshOf } from '#runtime/config/mesh-config.ts';
 import { fromServiceError } from '#runtime/grpc/call-unary.ts';
 import { grpcClient } from '#runtime/grpc/client.ts';
 import { describeFault } from '#schema/index.ts';
 import type { ServiceError } from '@grpc/grpc-js';
 import { explainUnreachable, serverToCall } from '../client-identity.ts';
 import type { Invocation } from '../verb.ts';
+import { readProfiles } from './profile-flag.ts';
 import { readSources } from './read-sources.ts';
 
 /** Which documents a request is explained with, and the mesh they are for. */
@@ -50,21 +51,16 @@ export async function programOf(files: readonly SourceText[], mesh: Partial<Mesh
   });
 }
 
-function meshOf(config: Config): Partial<Mesh> {
-  const { trustDomain, trustDomainAliases, rootNamespace, profile, pathNormalization, trustedHops } = config;
-  return { trustDomain, trustDomainAliases, rootNamespace, profile, pathNormalization, trustedHops };
-}
-
 /** A revision says nothing of path normalisation and trusted hops, since a sidecar needs neither: those are the configuration's. */
 async function programAt(choice: PolicyChoice & { server: string }, config: Config, at: Call): Promise<Program> {
   const { number, files, mesh } = await revisionInForce(choice, at);
-  const profile = profiles.find((known) => known === mesh?.profile);
   const said = mesh && {
     trustDomain: mesh.trustDomain,
     trustDomainAliases: mesh.trustDomainAliases,
     rootNamespace: mesh.rootNamespace,
+    ...readProfiles([mesh.profile, ...[...mesh.namespaceProfiles].map(([name, profile]) => `${name}=${profile}`)]),
   };
-  return programOf(files, { ...meshOf(config), ...said, ...(profile && { profile }) }, Number(number));
+  return programOf(files, { ...meshOf(config), ...said }, Number(number));
 }
 
 interface Call {

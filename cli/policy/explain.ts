@@ -117,7 +117,7 @@ async function questionOfDecision(id: string, given: Given): Promise<Question> {
 async function questionOfCase(text: string, given: Given): Promise<Question> {
   const hash = text.indexOf('#');
   const [file, name] = hash < 0 ? [text, undefined] : [text.slice(0, hash), text.slice(hash + 1)];
-  const { suites, unreadable } = await findSuites([file], given.cwd, undefined);
+  const { suites, unreadable } = await findSuites([file], given.cwd, {});
   const [fault] = unreadable.flatMap(({ faults }) => faults);
   const suite = suites[0];
   if (suite === undefined || fault !== undefined) {

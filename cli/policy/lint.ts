@@ -2,19 +2,20 @@ import { GarrisonError } from '#proto/errors/index.ts';
 import { cedarFor } from '#policies/cedar/index.ts';
 import { loadPolicies } from '#policies/index.ts';
 import type { Mesh } from '#policies/index.ts';
-import { profiles } from '#policies/documents/index.ts';
 import { allLintRules, lint, sarifOf } from '#policies/lint/index.ts';
 import type { Finding } from '#policies/lint/index.ts';
 import { readConfig } from '#runtime/config/config.ts';
+import { meshOf } from '#runtime/config/mesh-config.ts';
 import { describePlace } from '#schema/describe-fault.ts';
 import { declareVerb } from '../verb.ts';
 import type { Flags, Invocation } from '../verb.ts';
 import { faultAnnotation, faultJson, faultText } from './fault-text.ts';
+import { profileFlag, readProfiles } from './profile-flag.ts';
 import { readSources } from './read-sources.ts';
 
 const flags = {
   allow: { kind: 'strings', value: 'ID', describe: 'do not tell of this rule; by id or name, may be given many times' },
-  profile: { kind: 'string', value: 'strict|istio', describe: 'the profile the documents are for; else the mesh’s' },
+  profile: profileFlag,
   config: { kind: 'string', value: 'FILE', describe: 'the garrison.yaml of the mesh the documents are for' },
   rules: { kind: 'boolean', describe: 'list every rule with its id, and lint nothing' },
 } as const satisfies Flags;
@@ -40,7 +41,7 @@ export const verb = declareVerb({
     }
     const allowed = given.flags.allow.map(knownRule);
     const files = readSources(positionals, cwd);
-    const loaded = loadPolicies(files, meshOf(given), { cedar: await cedarFor(files) });
+    const loaded = loadPolicies(files, meshIn(given), { cedar: await cedarFor(files) });
     if (!loaded.ok) {
       for (const fault of loaded.faults) {
         output.result({ error: faultJson(fault) }, form === 'github' ? faultAnnotation(fault) : faultText(fault));
@@ -85,22 +86,6 @@ function knownRule(name: string): string {
 }
 
 /** What a document means depends on the mesh: what garrison.yaml says of it, where there is one. */
-function meshOf({ flags: { config, profile }, env, cwd }: Given): Partial<Mesh> {
-  const { trustDomain, trustDomainAliases, rootNamespace, pathNormalization, trustedHops, ...mesh } = readConfig({
-    path: config,
-    env,
-    cwd,
-  });
-  const named = profiles.find((known) => known === profile);
-  if (profile !== undefined && named === undefined) {
-    throw new GarrisonError('INVALID_ARGUMENT', `\`--profile ${profile}\` is neither \`strict\` nor \`istio\``);
-  }
-  return {
-    trustDomain,
-    trustDomainAliases,
-    rootNamespace,
-    pathNormalization,
-    trustedHops,
-    profile: named ?? mesh.profile,
-  };
+function meshIn({ flags: { config, profile }, env, cwd }: Given): Partial<Mesh> {
+  return { ...meshOf(readConfig({ path: config, env, cwd })), ...readProfiles(profile) };
 }

@@ -1,9 +1,10 @@
 import { cedarFor, cedarSchema, printCedar } from '#policies/cedar/index.ts';
 import type { CedarText } from '#policies/cedar/index.ts';
-import { describeFault, loadPolicies, profiles } from '#policies/documents/index.ts';
+import { describeFault, loadPolicies } from '#policies/documents/index.ts';
 import type { Mesh } from '#policies/documents/index.ts';
 import { GarrisonError } from '#proto/errors/index.ts';
 import { declareVerb } from '../verb.ts';
+import { profileFlag, readProfiles } from './profile-flag.ts';
 import { readSources } from './read-sources.ts';
 
 const languages = ['cedar', 'cedar-schema'] as const;
@@ -24,7 +25,7 @@ export const verb = declareVerb({
       value: 'NAME',
       describe: 'the trust domain of the mesh; cluster.local when absent',
     },
-    profile: { kind: 'string', value: 'NAME', describe: 'strict or istio; strict when absent' },
+    profile: profileFlag,
   },
   example: 'garrison policy print --as cedar ./policies',
   async run({ flags, positionals, output, cwd }) {
@@ -61,15 +62,9 @@ async function printPolicies(paths: readonly string[], mesh: Partial<Mesh>, cwd:
 
 interface MeshFlags {
   readonly 'trust-domain': string | undefined;
-  readonly profile: string | undefined;
+  readonly profile: readonly string[];
 }
 
-function readMesh({ 'trust-domain': trustDomain, profile: name }: MeshFlags): Partial<Mesh> {
-  const profile = profiles.find((known) => known === name);
-  if (name !== undefined && profile === undefined) {
-    throw new GarrisonError('INVALID_ARGUMENT', `\`${name}\` is neither \`strict\` nor \`istio\``, {
-      place: '--profile',
-    });
-  }
-  return { ...(trustDomain === undefined ? {} : { trustDomain }), ...(profile === undefined ? {} : { profile }) };
+function readMesh({ 'trust-domain': trustDomain, profile }: MeshFlags): Partial<Mesh> {
+  return { ...(trustDomain === undefined ? {} : { trustDomain }), ...readProfiles(profile) };
 }

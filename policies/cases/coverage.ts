@@ -3,11 +3,12 @@ import { compile } from '../compile/program.ts';
 import type { Program } from '../compile/program.ts';
 import { decide } from '../decide/decide.ts';
 import { makePolicySet } from '../documents/policy-set.ts';
-import type { AuthorizationPolicy } from '../documents/model.ts';
+import type { Reason } from '../decide/verdict.ts';
+import type { AuthorizationPolicy, Metadata } from '../documents/model.ts';
 import type { Decided } from './decide-case.ts';
 import type { Suite } from './load-suite.ts';
 
-/** A rule, and whether some case was decided (or, for AUDIT, noted) by it. */
+/** A rule, or one policy of a Cedar text, and whether some case was decided (or, for AUDIT, noted) by it. */
 export interface RuleCoverage {
   readonly policy: string;
   readonly rule: number;
@@ -24,29 +25,34 @@ export class Coverage {
     return [...this.#rules.values()];
   }
 
-  addSuite({ program }: Suite): void {
-    for (const { metadata, rules } of program.set.authorization) {
-      const policy = `${metadata.namespace}/${metadata.name}`;
-      for (const [index, { place }] of rules.entries()) {
-        const key = keyOf(place);
-        if (!this.#rules.has(key)) this.#rules.set(key, { policy, rule: index, place, covered: false });
+  addSuite({ program: { set } }: Suite): void {
+    for (const { metadata, rules } of set.authorization) {
+      for (const [index, { place }] of rules.entries()) this.#add(keyOf(place), metadata, index, place);
+    }
+    for (const { metadata, place, policy } of set.cedarPolicies) {
+      for (const index of (set.cedar?.effects(policy) ?? []).keys()) {
+        this.#add(cedarKeyOf(place, index), metadata, index, place);
       }
     }
   }
 
   addCase(suite: Suite, { bag, evidence, verdict }: Decided): void {
-    for (const { place } of verdict.reasons) this.#cover(place);
+    for (const reason of verdict.reasons) this.#cover(reason);
     const { authorization } = suite.program.set;
     if (authorization.some(({ dryRun, action }) => dryRun || action === 'CUSTOM')) {
       // A provider that allowed, and a policy in dry-run, leave no rule in the verdict: without an answer, and in earnest, they do.
       const { tokens } = evidence;
-      for (const { place } of decide(this.#inEarnest(suite), bag, { tokens }).reasons) this.#cover(place);
-      for (const { place } of decide(this.#inEarnest(suite), bag, evidence).reasons) this.#cover(place);
+      for (const reason of decide(this.#inEarnest(suite), bag, { tokens }).reasons) this.#cover(reason);
+      for (const reason of decide(this.#inEarnest(suite), bag, evidence).reasons) this.#cover(reason);
     }
   }
 
-  #cover(place: Place): void {
-    const rule = this.#rules.get(keyOf(place));
+  #add(key: string, { namespace, name }: Metadata, rule: number, place: Place): void {
+    if (!this.#rules.has(key)) this.#rules.set(key, { policy: `${namespace}/${name}`, rule, place, covered: false });
+  }
+
+  #cover({ place, rule: index }: Reason): void {
+    const rule = this.#rules.get(keyOf(place)) ?? this.#rules.get(cedarKeyOf(place, index));
     if (rule !== undefined) rule.covered = true;
   }
 
@@ -67,4 +73,9 @@ export class Coverage {
 
 function keyOf({ file, line, column }: Place): string {
   return `${file}:${line}:${column}`;
+}
+
+/** The policies of one text stand in one place. */
+function cedarKeyOf(place: Place, index: number): string {
+  return `${keyOf(place)}#${index}`;
 }

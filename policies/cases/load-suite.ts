@@ -4,7 +4,7 @@ import type { CedarEngine } from '../cedar/engine.ts';
 import { compile } from '../compile/program.ts';
 import type { Program } from '../compile/program.ts';
 import { defaultMesh } from '../documents/mesh.ts';
-import type { Mesh, Profile } from '../documents/mesh.ts';
+import type { Mesh } from '../documents/mesh.ts';
 import { makePolicySet } from '../documents/policy-set.ts';
 import { DocumentReader } from '../documents/read-document.ts';
 import { suiteShape } from './suite-shape.ts';
@@ -26,11 +26,11 @@ export interface SuiteSource {
 
 export interface LoadOptions {
   /** Instead of the suite's own. */
-  readonly profile?: Profile | undefined;
+  readonly profiles?: Partial<Pick<Mesh, 'profile' | 'namespaceProfiles'>>;
   /** What reads the policies of CedarPolicy documents; without it they are faults. */
   readonly cedar?: CedarEngine | undefined;
-  /** Reads a file that the suite names, relative to the suite; undefined where there is none to be read. */
-  readFile(relative: string): SuiteSource | undefined;
+  /** Reads a file that the suite names, relative to the suite, or those of a folder; undefined: none can be read. */
+  readFile(relative: string): SuiteSource | readonly SuiteSource[] | undefined;
 }
 
 /** Whether a text holds a suite: a folder may hold documents and other things beside. */
@@ -72,7 +72,7 @@ function readSuite(node: Node, file: string, options: LoadOptions): Suite | read
       ),
     ];
   }
-  const mesh = meshOf(text, options.profile);
+  const mesh = meshOf(text, options.profiles);
   const reader = new DocumentReader(mesh, options.cedar);
   readFiles(node, text, reader, options);
   for (const [index, document] of text.documents.entries()) reader.read(document, ['documents', index]);
@@ -81,31 +81,39 @@ function readSuite(node: Node, file: string, options: LoadOptions): Suite | read
   return { file, text, mesh, cedar, program: compile(makePolicySet(mesh, reader.documents, cedar), 1) };
 }
 
-function meshOf({ mesh, profile }: SuiteText, override: Profile | undefined): Mesh {
+function meshOf({ mesh, profile }: SuiteText, override: LoadOptions['profiles']): Mesh {
+  const namespaceProfiles = override?.namespaceProfiles ?? mesh?.profiles;
   return {
     rootNamespace: mesh?.rootNamespace ?? defaultMesh.rootNamespace,
     trustDomain: mesh?.trustDomain ?? defaultMesh.trustDomain,
     trustDomainAliases: mesh?.trustDomainAliases ?? defaultMesh.trustDomainAliases,
     pathNormalization: mesh?.pathNormalization ?? null,
     trustedHops: mesh?.trustedHops ?? 0,
-    profile: override ?? profile,
+    profile: override?.profile ?? profile,
+    ...(namespaceProfiles === undefined ? {} : { namespaceProfiles }),
   };
 }
 
 function readFiles(node: Node, text: SuiteText, reader: DocumentReader, options: LoadOptions): void {
   const names = node.kind === 'map' ? node.get('policies') : undefined;
   for (const [index, name] of text.policies.entries()) {
-    const file = options.readFile(name);
-    if (file === undefined) {
+    const found = options.readFile(name);
+    if (found === undefined) {
       const at = names?.kind === 'list' ? names.items[index] : undefined;
-      const fix = 'write the path of a file, relative to this one';
+      const fix = 'write the path of a file or folder, relative to this one';
       reader.tell(faultAt(at ?? node, '', `\`${name}\` cannot be read`, fix, `policies[${index}]`));
       continue;
     }
-    const { documents, faults } = readYaml(file.text, file.name);
-    for (const fault of faults) reader.tell(fault);
-    if (faults.length === 0) for (const document of documents) reader.read(document);
+    for (const file of 'name' in found ? [found] : found) readFile(file, reader, !('name' in found));
   }
+}
+
+/** In a folder there may be suites beside the documents. */
+function readFile(file: SuiteSource, reader: DocumentReader, inFolder: boolean): void {
+  const { documents, faults } = readYaml(file.text, file.name);
+  for (const fault of faults) reader.tell(fault);
+  if (faults.length > 0) return;
+  for (const document of documents) if (!inFolder || !isSuite(document)) reader.read(document);
 }
 
 function faultAt(node: Node | undefined, file: string, reason: string, fix: string, field = ''): Fault {

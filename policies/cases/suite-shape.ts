@@ -18,6 +18,10 @@ const mesh = object({
     describe: 'How paths are made comparable; absent: as the profile does.',
     nullable: true,
   }),
+  profiles: field(record(oneOf(profiles)), {
+    describe: 'Namespaces whose workloads have another profile than the suite.',
+    nullable: true,
+  }),
   trustedHops: field(integer({ min: 0 }), {
     describe: 'X-Forwarded-For entries that trusted proxies add.',
     nullable: true,

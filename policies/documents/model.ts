@@ -44,6 +44,8 @@ export interface Rule {
   readonly from: readonly Source[];
   readonly to: readonly Operation[];
   readonly when: readonly Condition[];
+  /** Lists that are written and empty, `from[0].source.principals`: they ask nothing. Absent where there is none. */
+  readonly emptyLists?: readonly string[];
 }
 
 export interface Source {

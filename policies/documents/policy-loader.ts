@@ -7,6 +7,7 @@ import type { Document } from './model.ts';
 import { policySetSteps } from './policy-set.ts';
 import type { PolicySet } from './policy-set.ts';
 import { DocumentReader } from './read-document.ts';
+import { setWarnings } from './set-warnings.ts';
 
 export interface SourceText {
   /** What places name it as: usually its path. */
@@ -57,7 +58,8 @@ export class PolicyLoader {
     if (faults.some((fault) => fault.severity === 'error')) return { ok: false, faults };
     this.#read = read;
     this.#cedar = cedar;
-    return { ok: true, set: yield* policySetSteps(this.#mesh, reader.documents, cedar), warnings: faults };
+    const set = yield* policySetSteps(this.#mesh, reader.documents, cedar);
+    return { ok: true, set, warnings: inOrder([...faults, ...setWarnings(set)], files) };
   }
 
   /** Undefined where what it says is too much to remember, or nothing to rely on. */

@@ -1,5 +1,5 @@
 import { check, field, list, map, object } from '#schema/index.ts';
-import type { Here, Shape } from '#schema/index.ts';
+import type { Here, Node, Shape } from '#schema/index.ts';
 import { condition } from './conditions.ts';
 import { block, path, port, serviceAccount, text, trustDomain } from './match-values.ts';
 import type { Operation, Rule, Source } from './model.ts';
@@ -107,5 +107,27 @@ export const rule: Shape<Rule> = map(
     to: field(list(to, { min: 1 }), { describe: 'What is called: one of these; absent: anything.', default: [] }),
     when: field(list(condition), { describe: 'Conditions on attributes, all of which must hold.', default: [] }),
   }),
-  (value, here) => ({ place: here.node.place, from: value.from, to: value.to, when: value.when }),
+  (value, here) => {
+    const read = { place: here.node.place, from: value.from, to: value.to, when: value.when };
+    const emptyLists = findEmptyLists(here.node);
+    return emptyLists.length === 0 ? read : { ...read, emptyLists };
+  },
 );
+
+function findEmptyLists(node: Node): string[] {
+  const empty: string[] = [];
+  for (const [key, what] of [
+    ['from', 'source'],
+    ['to', 'operation'],
+  ] as const) {
+    const list = node.kind === 'map' ? node.get(key) : undefined;
+    for (const [index, item] of (list?.kind === 'list' ? list.items : []).entries()) {
+      const fields = item.kind === 'map' ? item.get(what) : undefined;
+      for (const { key: name } of fields?.kind === 'map' ? fields.entries : []) {
+        const value = fields?.kind === 'map' ? fields.get(name) : undefined;
+        if (value?.kind === 'list' && value.items.length === 0) empty.push(`${key}[${index}].${what}.${name}`);
+      }
+    }
+  }
+  return empty;
+}

@@ -7,11 +7,12 @@ export const documentWarnings = [
   { id: 'GL003', name: 'deny-by-http-only', begins: 'matches by HTTP fields only', summary: 'A DENY rule of HTTP fields alone denies every TCP connection in scope.' },
   { id: 'GL020', name: 'empty-selector', begins: 'selects every workload', summary: 'A selector without labels selects every workload.' },
   { id: 'GL021', name: 'secret-in-jwks', begins: 'holds a private or symmetric key', summary: 'Keys to verify tokens with are published and must not be able to sign.' },
+  { id: 'GL028', name: 'gateway-class-elsewhere', begins: 'a GatewayClass is a target', summary: 'A GatewayClass is targeted from the root namespace only.' },
   { id: 'GL099', name: 'document-warning', begins: '', summary: 'The reader of the document warns of something else.' },
 ] as const; // prettier-ignore
 
 export function findingOfWarning(warning: Fault, set: PolicySet): Finding {
-  const known = documentWarnings.find(({ begins }) => warning.reason.startsWith(begins)) ?? documentWarnings[3];
+  const known = documentWarnings.find(({ begins }) => warning.reason.startsWith(begins)) ?? documentWarnings[4];
   const { file, line } = warning.place;
   const document = set.documents.findLast(({ metadata: { place } }) => place.file === file && place.line <= line);
   return {

@@ -14,6 +14,7 @@ import {
   trustDomainSurprise,
 } from './identities.ts';
 import { denyAll, dryRunLeftOn, selectorOfNobody, unknownPort, unknownProvider } from './scopes.ts';
+import { emptyList } from './empty-lists.ts';
 import { neverMatches } from './never-matches.ts';
 import { duplicateRule, shadowedRule } from './shadows.ts';
 import type { LintRule } from './finding.ts';
@@ -43,4 +44,5 @@ export const lintRules: readonly LintRule[] = [
   shadowedRule,
   duplicateRule,
   unknownPort,
+  emptyList,
 ];

@@ -1,6 +1,7 @@
 import type { Mesh } from '#policies/documents/mesh.ts';
 import type { Address } from '#runtime/address.ts';
 import type { Config } from '#runtime/config/config.ts';
+import { meshOf } from '#runtime/config/mesh-config.ts';
 import type { KeysConfig } from '#runtime/config/issuer-keys-config.ts';
 import { showConfig } from '#runtime/config/show-config.ts';
 
@@ -20,12 +21,11 @@ export interface AuthzSettings {
 }
 
 export function authzSettings(config: Config): AuthzSettings {
-  const { trustDomain, trustDomainAliases, rootNamespace, profile, pathNormalization, trustedHops } = config;
   const { policies, policiesNamed, authz } = config;
   return {
     policies,
     policiesNamed,
-    mesh: { trustDomain, trustDomainAliases, rootNamespace, profile, pathNormalization, trustedHops },
+    mesh: meshOf(config),
     listen: authz.listen,
     local: authz.local,
     admin: authz.admin,

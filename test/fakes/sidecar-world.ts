@@ -195,6 +195,7 @@ function revisionOf(number: bigint, text: string): Revision {
     trustDomainAliases: [],
     rootNamespace: 'istio-system',
     profile: 'strict',
+    namespaceProfiles: new Map(),
   };
   return {
     number,

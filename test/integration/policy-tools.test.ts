@@ -155,3 +155,47 @@ describe('policy fmt', () => {
     expect((await run(['policy', 'fmt', '--check', 'policies'], cwd)).code).toBe(0);
   });
 });
+
+describe('policy test', () => {
+  const inFolder = suite.replace('./policies/admin.yaml', './policies');
+
+  test('takes the documents of a folder, and passes over the suites in it', async () => {
+    const cwd = folder();
+    writeFileSync(path.join(cwd, 'cases.yaml'), inFolder);
+    writeFileSync(path.join(cwd, 'policies/own-cases.yaml'), suite.replace('./policies/', './'));
+    expect(await run(['policy', 'test', 'cases.yaml', 'policies'], cwd)).toMatchObject({ code: 0 });
+    writeFileSync(path.join(cwd, 'cases.yaml'), suite.replace('./policies/admin.yaml', './none'));
+    const gone = await run(['policy', 'test', 'cases.yaml'], cwd);
+    expect(gone).toMatchObject({ code: 2 });
+    expect(gone.stderr).toContain('`./none` cannot be read; write the path of a file or folder');
+  });
+
+  test('--profile is for the mesh or for a namespace', async () => {
+    const cwd = folder();
+    const odd = suite.replace('/x/../admin', '/x%2f..%2fadmin');
+    writeFileSync(path.join(cwd, 'cases.yaml'), odd);
+    expect((await run(['policy', 'test', 'cases.yaml'], cwd)).code).toBe(0);
+    expect((await run(['policy', 'test', 'cases.yaml', '--profile', 'shop=istio'], cwd)).code).toBe(1);
+    expect((await run(['policy', 'test', 'cases.yaml', '--profile', 'other=istio'], cwd)).code).toBe(0);
+    for (const flag of ['loose', 'shop=loose', '=istio', 'Shop=istio']) {
+      expect((await run(['policy', 'test', 'cases.yaml', '--profile', flag], cwd)).code).toBe(2);
+    }
+  });
+
+  test('--watch runs again for files that suites have begun to name', async () => {
+    const cwd = folder();
+    await using watching = new Command(['policy', 'test', 'cases.yaml', '--watch', '--output', 'json'], { cwd });
+    const passed = async (): Promise<boolean[]> => {
+      const lines = [await watching.line(), await watching.line()];
+      return lines.map((line) => (JSON.parse(line) as { ok: boolean }).ok);
+    };
+    expect(await passed()).toEqual([true, true]);
+    mkdirSync(path.join(cwd, 'other'));
+    writeFileSync(path.join(cwd, 'other/open.yaml'), admin.replace('/admin*', '/nothing'));
+    writeFileSync(path.join(cwd, 'cases.yaml'), suite.replace('./policies/admin.yaml', './other'));
+    expect(await passed()).toEqual([false, true]);
+    // What came with the edit is watched, new files in it included.
+    writeFileSync(path.join(cwd, 'other/admin.yaml'), admin.replace('name: admin', 'name: again'));
+    expect(await passed()).toEqual([true, true]);
+  });
+});

@@ -1,10 +1,10 @@
 import { Coverage, runSuite } from '#policies/cases/index.ts';
 import type { CaseResult } from '#policies/cases/index.ts';
-import type { Profile } from '#policies/documents/index.ts';
 import { describeFault } from '#schema/index.ts';
 import type { Output } from '../../output.ts';
 import type { ExitCode } from '../../verb.ts';
 import { faultAnnotation, faultJson } from '../fault-text.ts';
+import type { ChosenProfiles } from '../profile-flag.ts';
 import { caseText } from './case-text.ts';
 import { coverageJson, coverageText } from './coverage-text.ts';
 import { findSuites } from './find-suites.ts';
@@ -14,15 +14,17 @@ import { junit } from './junit.ts';
 export interface TestRun {
   readonly paths: readonly string[];
   readonly cwd: string;
-  readonly profile: Profile | undefined;
+  readonly profiles: ChosenProfiles;
   readonly coverage: boolean;
   readonly form: string;
   readonly nowMs: number;
 }
 
+export type Ran = Pick<FoundSuites, 'named' | 'read'> & { readonly code: ExitCode };
+
 /** Runs every case once and writes what came of it. */
-export async function runOnce(run: TestRun, output: Output): Promise<{ code: ExitCode; named: readonly string[] }> {
-  const found = await findSuites(run.paths, run.cwd, run.profile);
+export async function runOnce(run: TestRun, output: Output): Promise<Ran> {
+  const found = await findSuites(run.paths, run.cwd, run.profiles);
   const coverage = new Coverage();
   const results: CaseResult[] = [];
   for (const suite of found.suites) {
@@ -40,7 +42,8 @@ export async function runOnce(run: TestRun, output: Output): Promise<{ code: Exi
     output.result(coverageJson(coverage.rules), run.form === 'tree' ? coverageText(coverage.rules) : '');
   const failed = results.filter((result) => !result.ok).length;
   output.note(summary(results.length, failed, found));
-  return { code: found.unreadable.length > 0 ? 2 : failed > 0 ? 1 : 0, named: found.named };
+  const { named, read } = found;
+  return { code: found.unreadable.length > 0 ? 2 : failed > 0 ? 1 : 0, named, read };
 }
 
 function writeCase(result: CaseResult, form: string, output: Output): void {

@@ -1,13 +1,12 @@
 import path from 'node:path';
-import { GarrisonError } from '#proto/errors/index.ts';
-import { profiles } from '#policies/documents/index.ts';
-import type { Profile } from '#policies/documents/index.ts';
+import type { Snapshot } from '#runtime/read-files.ts';
 import { watchFiles } from '#runtime/watch-files.ts';
 import type { Output } from '../../output.ts';
 import { printError } from '../../output.ts';
 import { declareVerb } from '../../verb.ts';
+import { profileFlag, readProfiles } from '../profile-flag.ts';
 import { runOnce } from './run-once.ts';
-import type { TestRun } from './run-once.ts';
+import type { Ran, TestRun } from './run-once.ts';
 
 export const verb = declareVerb({
   name: 'policy test',
@@ -15,7 +14,7 @@ export const verb = declareVerb({
   positionals: 'FILE|DIR…',
   minPositionals: 1,
   flags: {
-    profile: { kind: 'string', value: 'strict|istio', describe: 'instead of the profile each suite names' },
+    profile: { ...profileFlag, describe: 'instead of what each suite names; of the mesh or of one namespace' },
     coverage: { kind: 'boolean', describe: 'also tell which rules no case is decided by' },
     watch: { kind: 'boolean', describe: 'run again whenever a file changes, until interrupted' },
   },
@@ -26,7 +25,7 @@ export const verb = declareVerb({
     const once = (): TestRun => ({
       paths: positionals,
       cwd,
-      profile: readProfile(flags.profile),
+      profiles: readProfiles(flags.profile),
       coverage: flags.coverage,
       form: form === 'text' ? 'tree' : form,
       nowMs: clock.now().getTime(),
@@ -38,33 +37,34 @@ export const verb = declareVerb({
   },
 });
 
-function readProfile(name: string | undefined): Profile | undefined {
-  if (name === undefined) return undefined;
-  const known = profiles.find((profile) => profile === name);
-  if (known !== undefined) return known;
-  throw new GarrisonError('INVALID_ARGUMENT', `\`--profile ${name}\` is neither \`strict\` nor \`istio\``, {
-    remedy: 'leave it out to run each suite in its own profile',
-  });
-}
-
-/** The files that suites name are known after the first run only; those that a later edit adds are watched at the next start. */
+/** Runs, and again whenever what lies there is not what was read. What suites name may be other after a run than before it. */
 async function watch(once: () => TestRun, output: Output, signal: AbortSignal): Promise<void> {
-  const attempt = async (): Promise<readonly string[]> => {
+  const attempt = async (): Promise<Omit<Ran, 'code'>> => {
     try {
-      return (await runOnce(once(), output)).named;
+      return await runOnce(once(), output);
     } catch (error) {
       printError(error, output);
-      return [];
+      return { named: [], read: new Map() };
     }
   };
   const { paths, cwd } = once();
-  const named = await attempt();
-  let first = true;
   // Watching files keeps no process alive by itself.
   const alive = setInterval(() => undefined, 3_600_000);
   using _end = { [Symbol.dispose]: () => clearInterval(alive) };
-  for await (const _change of watchFiles([...paths.map((each) => path.resolve(cwd, each)), ...named], signal)) {
-    if (!first) await attempt();
-    first = false;
+  let ran = await attempt();
+  while (!signal.aborted) {
+    const { named } = ran;
+    for await (const { files } of watchFiles([...paths.map((each) => path.resolve(cwd, each)), ...named], signal)) {
+      if (!isWhatWasRead(files, ran.read)) ran = await attempt();
+      if (ran.named.join('\n') !== named.join('\n')) break;
+    }
   }
+}
+
+function isWhatWasRead(files: Snapshot['files'], read: Ran['read']): boolean {
+  const same = ({ name, text }: Snapshot['files'][number]): boolean => {
+    const before = read.get(name);
+    return before !== undefined && Buffer.from(before).equals(text);
+  };
+  return files.length === read.size && files.every(same);
 }

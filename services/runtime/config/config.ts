@@ -14,6 +14,7 @@ import {
   caShape,
   telemetryShape,
 } from './service-config.ts';
+import { type Profile, namespaceProfilesShape } from './mesh-config.ts';
 import { dnsName, objectName, pathIn, trustDomain } from './shapes.ts';
 
 export const pathNormalizations = ['NONE', 'BASE', 'MERGE_SLASHES', 'DECODE_AND_MERGE_SLASHES'] as const;
@@ -25,7 +26,9 @@ export interface Config {
   readonly trustDomain: TrustDomain;
   readonly trustDomainAliases: readonly TrustDomain[];
   readonly rootNamespace: string;
-  readonly profile: 'strict' | 'istio';
+  readonly profile: Profile;
+  /** Namespaces whose workloads have another. */
+  readonly profiles: ReadonlyMap<string, Profile>;
   readonly pathNormalization: (typeof pathNormalizations)[number] | null;
   readonly trustedHops: number;
   readonly policies: readonly string[];
@@ -71,6 +74,10 @@ export function configShape(folder: string): Shape<Omit<Config, 'file'>> {
     profile: field(oneOf(['strict', 'istio']), {
       default: 'strict' as const,
       describe: 'strict: an ambiguous request is never allowed for being ambiguous; istio: as upstream reads it',
+    }),
+    profiles: field(namespaceProfilesShape, {
+      default: new Map<string, Profile>(),
+      describe: 'namespaces whose workloads have another profile: `{ legacy: istio }`',
     }),
     pathNormalization: field(oneOf(pathNormalizations), {
       nullable: true,

@@ -45,7 +45,7 @@ export class RevisionReader {
       activated:
         revision.activated && new Date(Number(revision.activated.seconds) * 1000 + revision.activated.nanos / 1e6),
       documents: set.documents.length,
-      profile: set.mesh.profile,
+      profile: set.mesh.namespaceProfiles?.get(own.namespace) ?? set.mesh.profile,
       modeFor: (port) => mtlsModeFor(program, own, port),
       findRoute: (host, port) => routeOf(registry, host, port),
       ownService: (written) => {
@@ -59,7 +59,7 @@ export class RevisionReader {
   }
 
   #loaderFor(mesh: Partial<Mesh>): PolicyLoader {
-    const text = JSON.stringify(mesh);
+    const text = JSON.stringify([mesh, [...(mesh.namespaceProfiles ?? [])]]);
     if (this.#loader?.mesh !== text) this.#loader = { mesh: text, policies: new PolicyLoader(mesh) };
     return this.#loader.policies;
   }
@@ -68,11 +68,14 @@ export class RevisionReader {
 function meshOf({ mesh }: Revision): Partial<Mesh> {
   if (mesh === undefined) return {};
   const { trustDomain, trustDomainAliases, rootNamespace } = mesh;
-  const profile = profiles.find((name): name is Profile => name === mesh.profile);
-  if (profile === undefined) {
-    throw new GarrisonError('INVALID_ARGUMENT', `the profile \`${mesh.profile}\` is not known here`);
-  }
-  return { trustDomain, trustDomainAliases, rootNamespace, profile };
+  const namespaceProfiles = new Map([...mesh.namespaceProfiles].map(([name, profile]) => [name, profileOf(profile)]));
+  return { trustDomain, trustDomainAliases, rootNamespace, profile: profileOf(mesh.profile), namespaceProfiles };
+}
+
+function profileOf(name: string): Profile {
+  const profile = profiles.find((known) => known === name);
+  if (profile !== undefined) return profile;
+  throw new GarrisonError('INVALID_ARGUMENT', `the profile \`${name}\` is not known here`);
 }
 
 function routeOf(registry: Registry, host: string, port: number | undefined): Route | undefined {

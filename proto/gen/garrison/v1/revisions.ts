@@ -48,6 +48,13 @@ export interface Mesh {
   readonly rootNamespace: string;
   /** strict | istio */
   readonly profile: string;
+  /** Namespaces whose workloads have another. */
+  readonly namespaceProfiles: Map<string, string>;
+}
+
+export interface Mesh_NamespaceProfilesEntry {
+  readonly key: string;
+  readonly value: string;
 }
 
 function createBaseWatchRequest(): WatchRequest {
@@ -257,7 +264,7 @@ export const Revision_File: MessageFns<Revision_File> = {
 };
 
 function createBaseMesh(): Mesh {
-  return { trustDomain: "", trustDomainAliases: [], rootNamespace: "", profile: "" };
+  return { trustDomain: "", trustDomainAliases: [], rootNamespace: "", profile: "", namespaceProfiles: new Map() };
 }
 
 export const Mesh: MessageFns<Mesh> = {
@@ -274,6 +281,9 @@ export const Mesh: MessageFns<Mesh> = {
     if (message.profile !== "") {
       writer.uint32(34).string(message.profile);
     }
+    message.namespaceProfiles.forEach((value, key) => {
+      Mesh_NamespaceProfilesEntry.encode({ key: key as any, value }, writer.uint32(42).fork()).join();
+    });
     return writer;
   },
 
@@ -322,6 +332,17 @@ export const Mesh: MessageFns<Mesh> = {
             message.profile = reader.string();
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            const entry5 = Mesh_NamespaceProfilesEntry.decode(reader, reader.uint32());
+            if (entry5.value !== undefined) {
+              message.namespaceProfiles.set(entry5.key, entry5.value);
+            }
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -343,6 +364,82 @@ export const Mesh: MessageFns<Mesh> = {
     message.trustDomainAliases = object.trustDomainAliases?.map((e) => e) || [];
     message.rootNamespace = object.rootNamespace ?? "";
     message.profile = object.profile ?? "";
+    message.namespaceProfiles = (() => {
+      const m = new Map();
+      (object.namespaceProfiles as Map<string, string> ?? new Map()).forEach((value, key) => {
+        if (value !== undefined) {
+          m.set(key, globalThis.String(value));
+        }
+      });
+      return m;
+    })();
+    return message;
+  },
+};
+
+function createBaseMesh_NamespaceProfilesEntry(): Mesh_NamespaceProfilesEntry {
+  return { key: "", value: "" };
+}
+
+export const Mesh_NamespaceProfilesEntry: MessageFns<Mesh_NamespaceProfilesEntry> = {
+  encode(message: Mesh_NamespaceProfilesEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    if (message.value !== "") {
+      writer.uint32(18).string(message.value);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Mesh_NamespaceProfilesEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseMesh_NamespaceProfilesEntry() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.value = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<Mesh_NamespaceProfilesEntry>, I>>(base?: I): Mesh_NamespaceProfilesEntry {
+    return Mesh_NamespaceProfilesEntry.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<Mesh_NamespaceProfilesEntry>, I>>(object: I): Mesh_NamespaceProfilesEntry {
+    const message = createBaseMesh_NamespaceProfilesEntry() as any;
+    message.key = object.key ?? "";
+    message.value = object.value ?? "";
     return message;
   },
 };

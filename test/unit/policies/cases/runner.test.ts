@@ -107,7 +107,7 @@ describe('a suite that cannot be run says why', () => {
     ],
     [
       'suite: s\npolicies: [./x.yaml]',
-      ['s.yaml:2:12: policies[0]: `./x.yaml` cannot be read; write the path of a file, relative to this one'],
+      ['s.yaml:2:12: policies[0]: `./x.yaml` cannot be read; write the path of a file or folder, relative to this one'],
     ],
     ['suite: s\n---\nsuite: t', ['s.yaml:3:1: a file is one suite; put the rest into another file']],
     ['', ['s.yaml:1:1: holds no suite; begin it with `suite: NAME`']],
