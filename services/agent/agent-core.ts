@@ -16,6 +16,7 @@ import { AuthorityState } from './following/authority-state.ts';
 import { followAuthority } from './following/follow-authority.ts';
 import { KnownTrust } from './following/known-trust.ts';
 import { LastNews } from './following/last-news.ts';
+import { whyRefused } from './following/why-refused.ts';
 import { toRegistration } from './following/read-entries.ts';
 import { NodeIdentity } from './join/node-identity.ts';
 import type { WayOfJoining } from './join/way-of-joining.ts';
@@ -75,7 +76,7 @@ export async function openAgentCore(settings: CoreSettings, around: AgentSurroun
   const changes = new Changes();
   const registrations = new Registrations();
   registrations.onChange(() => changes.bump());
-  const keeper = opening.use(new SvidKeeper({ source, clock, logger, changes, random, maxIdle: cache.svids }));
+  const keeper = opening.use(new SvidKeeper({ source, clock, logger, random, maxIdle: cache.svids }));
   const core = { identity, authority, trust, registrations, changes, keeper, source };
 
   const last = new LastNews(state, logger);
@@ -107,9 +108,13 @@ export async function openAgentCore(settings: CoreSettings, around: AgentSurroun
         authority.lost(reason);
         registrations.replace([]);
       },
-      away: ({ message }, failures) => {
+      away: async ({ message }, failures) => {
         authority.lost(message);
-        if (failures >= 3) identity.doubt();
+        const why = await whyRefused(ca, identity.current(), clock);
+        if (why !== undefined) {
+          identity.refuse(why);
+          authority.lost(why);
+        } else if (failures >= 3) identity.doubt();
       },
     },
     {

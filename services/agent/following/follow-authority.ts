@@ -11,7 +11,7 @@ export interface Follower {
   /** The documents do not name this node any more. */
   notEntitled(reason: string): void;
   /** The authority is away, or does not let us in; how often in a row. */
-  away(error: GarrisonError, failures: number): void;
+  away(error: GarrisonError, failures: number): Promise<void> | void;
 }
 
 export interface FollowOptions extends IdentityOptions {
@@ -42,7 +42,7 @@ export async function followAuthority(follower: Follower, options: FollowOptions
       logger.warn('the authority is not followed', { error: known, failures });
       if (known.code === 'UNAUTHENTICATED') follower.refused(known.message);
       else if (known.code === 'PERMISSION_DENIED') follower.notEntitled(known.message);
-      else follower.away(known, failures);
+      else await follower.away(known, failures);
     }
     const pause = Math.min(100 * 2 ** Math.min(failures - 1, 10), longestMs) * (0.5 + random());
     // A new identity is a reason to try at once.

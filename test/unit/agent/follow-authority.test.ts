@@ -30,7 +30,9 @@ function start() {
       hear: () => told.push('news'),
       refused: (reason) => told.push(`refused: ${reason}`),
       notEntitled: (reason) => told.push(`not entitled: ${reason}`),
-      away: (_, failures) => told.push(`away ${failures}`),
+      away: (_, failures) => {
+        told.push(`away ${failures}`);
+      },
     },
     {
       link: { watch },
