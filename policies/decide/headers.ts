@@ -30,6 +30,8 @@ export class Headers {
   readonly #repeated: StringMap | undefined;
   /** Present where a name is spelled oddly (capitals, `_`): every header by its lower-case name. */
   readonly #folded: ReadonlyMap<string, readonly string[]> | undefined;
+  /** The names of those by how they are spelled with dashes: a look at one need not walk all. */
+  #respelled: ReadonlyMap<string, readonly string[]> | undefined = undefined;
   changes: HeaderChanges | undefined;
 
   constructor(map: StringMap | undefined, repeated: StringMap | undefined, oddNames: boolean) {
@@ -79,9 +81,9 @@ export class Headers {
     if (this.#folded === undefined) {
       all.push(...toList(this.#plain(dashed)));
     } else {
-      for (const [other, values] of this.#folded) {
-        if (other !== name && other.replaceAll('_', '-') === dashed && this.changes?.has(other) !== true)
-          all.push(...values);
+      this.#respelled ??= Map.groupBy(this.#folded.keys(), (sent) => sent.replaceAll('_', '-'));
+      for (const other of this.#respelled.get(dashed) ?? []) {
+        if (other !== name && this.changes?.has(other) !== true) all.push(...(this.#folded.get(other) ?? []));
       }
     }
     return collapse(all);
@@ -89,11 +91,13 @@ export class Headers {
 }
 
 function fold(map: StringMap, repeated: StringMap | undefined): Map<string, readonly string[]> {
-  const folded = new Map<string, readonly string[]>();
+  const folded = new Map<string, string[]>();
   for (const [name, value] of map) {
     const lower = name.toLowerCase();
     const values = (repeated?.get(name)?.split('\n') ?? [value]).map(trimBlanks);
-    folded.set(lower, [...(folded.get(lower) ?? []), ...values]);
+    const known = folded.get(lower);
+    if (known === undefined) folded.set(lower, values);
+    else known.push(...values);
   }
   return folded;
 }
