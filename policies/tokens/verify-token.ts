@@ -55,7 +55,9 @@ export function readToken(text: string): ReadToken | TokenFault {
 function readPart(part: string): Readonly<Record<string, unknown>> | string {
   try {
     const binary = atob(part.replaceAll('-', '+').replaceAll('_', '/'));
-    return readStrictJson(Uint8Array.from(binary, (letter) => letter.charCodeAt(0)));
+    const bytes = new Uint8Array(binary.length);
+    for (let at = 0; at < binary.length; at++) bytes[at] = binary.charCodeAt(at);
+    return readStrictJson(bytes);
   } catch {
     return 'is not base64url';
   }
