@@ -45,7 +45,7 @@ export async function composeSidecar(settings: SidecarSettings, surroundings: Si
   const { workload } = settings;
   const metrics = surroundings.metrics ?? new Metrics();
   const limits = { ...defaultLimits, decideMs: settings.checkTimeoutMs, drainMs: settings.drainMs, ...settings.limits };
-  const counts = new SidecarCounts(metrics, logger);
+  const counts = new SidecarCounts(metrics, logger, clock);
   const newId = (): string => randomUUID();
   const stop = new AbortController();
 

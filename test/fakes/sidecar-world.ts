@@ -9,7 +9,7 @@ import { type Address, isUnix } from '#runtime/address.ts';
 import { systemClock } from '#runtime/clock.ts';
 import { GrpcServer } from '#runtime/grpc/server.ts';
 import { staticIdentity } from '#runtime/identity-source.ts';
-import { silentLogger } from '#runtime/logger.ts';
+import { type Logger, silentLogger } from '#runtime/logger.ts';
 import { type Sidecar, type SidecarSettings, composeSidecar } from '#services/sidecar/compose.ts';
 import { RotatableIdentity, TestPki } from '#test/fakes/mesh-pki.ts';
 
@@ -75,6 +75,7 @@ export interface SidecarOptions extends Partial<Omit<SidecarSettings, 'workload'
   readonly serviceAccount: string;
   readonly gateway?: boolean;
   readonly ready?: boolean;
+  readonly logger?: Logger;
 }
 
 export interface RunningSidecar {
@@ -154,7 +155,7 @@ export async function startWorld(documents = ''): Promise<World> {
       return { server, address: { host: '127.0.0.1', port: (server.address() as AddressInfo).port } };
     },
     sidecar: async (options) => {
-      const { serviceAccount, gateway = false, ready = true, ...settings } = options;
+      const { serviceAccount, gateway = false, ready = true, logger = silentLogger, ...settings } = options;
       const identity = new RotatableIdentity(await pki.identity(spiffeIdOf(serviceAccount)));
       const workload = { namespace: 'shop', name: `${serviceAccount}-v1`, serviceAccount, gateway };
       const sidecar = await composeSidecar(
@@ -170,7 +171,7 @@ export async function startWorld(documents = ''): Promise<World> {
           drainMs: 2000,
           ...settings,
         },
-        { identity, clock: systemClock, logger: silentLogger },
+        { identity, clock: systemClock, logger },
       );
       things.push(sidecar);
       if (ready) await sidecar.admin.readiness.ready();

@@ -1,4 +1,5 @@
 import { type Address, isUnix } from '#runtime/address.ts';
+import { Allowance } from '#runtime/allowance.ts';
 import type { Socket } from 'node:net';
 import { connectPlain } from '../connect.ts';
 import type { Connection } from '../connection.ts';
@@ -10,7 +11,7 @@ import { NodeHttpServer } from '../http/node-server.ts';
 import type { ActiveRevision } from '../revision/active-revision.ts';
 import type { SidecarParts } from '../sidecar-parts.ts';
 import { InboundListener, type Protocol } from './listener.ts';
-import { reportBroken, reportRefused } from './report-refused.ts';
+import { refusalRecords, reportBroken, reportRefused } from './report-refused.ts';
 import { serveInbound } from './serve-request.ts';
 import { serveTcp } from './serve-tcp.ts';
 
@@ -53,7 +54,7 @@ export async function composeInbound(settings: InboundSettings, index: number, p
     application: (version) => (version === '2' ? http2 : http1),
     serviceOf: (host) => revision()?.ownService(host),
   });
-  const refusals = { ...parts, port };
+  const refusals = { ...parts, port, records: new Allowance(parts.clock, refusalRecords) };
   const behind = {
     limits,
     handle,

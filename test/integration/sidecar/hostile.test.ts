@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { type Logger, silentLogger } from '#runtime/logger.ts';
 import { exchangeRaw, get, plainSocket, tlsSocket } from '#test/fakes/raw-http.ts';
 import { type RunningSidecar, type World, anyPort, spiffeIdOf, startWorld } from '#test/fakes/sidecar-world.ts';
 
@@ -93,6 +94,35 @@ describe('a peer that', () => {
     const answer = await exchangeRaw(socket, many);
     expect(answer.text.match(/200 OK/g)?.length ?? 0).toBeLessThan(100);
     world.rule(() => ({}));
+    await stillServes();
+  });
+});
+
+describe('a flood of connections that are refused', () => {
+  test('fills neither log nor audit, and every one is counted', async () => {
+    const lines: { event: string; unsaid: unknown }[] = [];
+    const collect: Logger = {
+      ...silentLogger,
+      warn: (event, fields) => void lines.push({ event, unsaid: fields?.['unsaid'] }),
+    };
+    const flooded = await world.sidecar({
+      serviceAccount: 'flooded',
+      inbound: [{ listen: anyPort, app: anyPort, protocol: 'http' }],
+      logger: collect,
+    });
+    const before = world.reported.length;
+    const rubbish = Buffer.from([0x16, 0x03, 0x01, 0x00, 0x05, 0xff, 0x00, 0x00, 0x01, 0x00]);
+    for (let round = 0; round < 20; round++) {
+      const sockets = await Promise.all(Array.from({ length: 25 }, () => plainSocket(flooded.inboundPort)));
+      await Promise.all(sockets.map(async (socket) => (await exchangeRaw(socket, rubbish)).text));
+    }
+    const page = await fetch(`http://127.0.0.1:${flooded.adminPort}/metrics`);
+    expect(await page.text()).toContain('garrison_sidecar_refused_connections_total{transport="tls"} 500');
+    const refusals = lines.filter(({ event }) => event === 'connection refused');
+    expect(refusals.length).toBeGreaterThanOrEqual(20);
+    expect(refusals.length).toBeLessThan(100);
+    await flooded.sidecar[Symbol.asyncDispose]();
+    expect(world.reported.length - before).toBeLessThan(450);
     await stillServes();
   });
 });
