@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { parseSpiffeId, serviceAccountId, type SpiffeId } from '#ca/spiffe-id.ts';
 import { GarrisonError } from '#proto/errors/index.ts';
+import { JwtAuthorityAdminClient } from '#proto/gen/garrison/v1/jwt-authority.ts';
 import { IdentityAdminClient } from '#proto/gen/garrison/v1/identity.ts';
 import { AuthorityUseClient } from '#proto/gen/garrison/v1/authority-use.ts';
 import { FederationAdminClient } from '#proto/gen/garrison/v1/federation.ts';
@@ -26,6 +27,7 @@ export interface Admin {
   readonly client: IdentityAdminClient;
   readonly federation: FederationAdminClient;
   readonly uses: AuthorityUseClient;
+  readonly jwt: JwtAuthorityAdminClient;
   readonly config: Config;
 }
 
@@ -44,8 +46,9 @@ export async function withAdmin(
   const client = grpcClient(IdentityAdminClient, { path: socket }, { kind: 'plaintext' });
   const federation = grpcClient(FederationAdminClient, { path: socket }, { kind: 'plaintext' });
   const uses = grpcClient(AuthorityUseClient, { path: socket }, { kind: 'plaintext' });
+  const jwt = grpcClient(JwtAuthorityAdminClient, { path: socket }, { kind: 'plaintext' });
   try {
-    return await use({ client, federation, uses, config });
+    return await use({ client, federation, uses, jwt, config });
   } catch (error) {
     if (error instanceof GarrisonError && error.code === 'UNAVAILABLE' && error.message.includes('No connection')) {
       throw new GarrisonError('UNAVAILABLE', `the certificate authority does not answer on \`${socket}\``, {
@@ -58,6 +61,7 @@ export async function withAdmin(
     client.close();
     federation.close();
     uses.close();
+    jwt.close();
   }
 }
 

@@ -14,6 +14,7 @@ import { followOthers } from './follow-others.ts';
 import { IssuingDesk } from './issuing/desk.ts';
 import { BorrowedKeys } from './keys/borrowed-keys.ts';
 import { tokenReadiness } from './keys/token-readiness.ts';
+import { JwtDesk } from './jwt-authority/jwt-desk.ts';
 import { openKeys } from './keys/open-keys.ts';
 import { LedgerReadiness } from './ledger/ledger-readiness.ts';
 import { instanceOf, openLedger } from './ledger/open-ledger.ts';
@@ -45,6 +46,7 @@ export interface CaCore extends AsyncDisposable {
   readonly ledger: Ledger;
   readonly authorities: Authorities;
   readonly authorityDesk: AuthorityDesk;
+  readonly jwtDesk: JwtDesk;
   /** Where authorities come from. */
   readonly origin: OpenSource;
   readonly instance: () => number;
@@ -83,6 +85,7 @@ export async function openCaCore(
   const open = (): Promise<Authorities> => openAuthorities(authorityOptions);
   const authorities = isShared(ledger) ? await ledger.exclusively(open) : await open();
   const authorityDesk = new AuthorityDesk(authorityOptions, authorities);
+  const jwtDesk = new JwtDesk({ desk: authorityDesk, authorities, keys: authorityOptions.keys, clock });
   const revocations = await Revocations.open(ledger, clock);
   const tokens = new TokenDesk(ledger, clock, authorities);
   opening.defer(followOthers(ledger, { authorityDesk, revocations, tokens, logger }));
@@ -135,6 +138,7 @@ export async function openCaCore(
     ledger,
     authorities,
     authorityDesk,
+    jwtDesk,
     origin,
     instance,
     revocations,

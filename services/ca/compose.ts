@@ -11,6 +11,7 @@ import { keepAuthorities } from './authority/keep-authorities.ts';
 import { adminSocket } from './admin/admin-socket.ts';
 import { serveAuthorityUse } from './admin/authority-use-admin.ts';
 import { serveFederationAdmin } from './admin/federation-admin.ts';
+import { serveJwtAuthorityAdmin } from './admin/jwt-authority-admin.ts';
 import { admit, serveIdentityAdmin } from './admin/identity-admin.ts';
 import { renewIssuing } from './admin/renew-issuing.ts';
 import { describeCa } from './admin/describe-ca.ts';
@@ -19,6 +20,7 @@ import { describeUses, liveCertificates } from './authority-use/live-certificate
 import { openCaCore, type CaCore, type CaSurroundings } from './ca-core.ts';
 import { CaCounts } from './ca-counts.ts';
 import { openCallers } from './callers/callers.ts';
+import { keepJwtKeys } from './jwt-authority/keep-jwt-keys.ts';
 import { followRegistrations } from './registrations/follow-registrations.ts';
 import { ConnectedNodes } from './nodes/connected-nodes.ts';
 import { BootstrapTokens } from './serving/bootstrap-tokens.ts';
@@ -74,10 +76,12 @@ export async function composeCa(
   const keeping = keepBootstrapTokens(bootstrap, core, { clock, logger, signal: stop.signal });
   const rules = { kind: core.origin.source.kind, leafMs: settings.ttl.maxSeconds * 1000 };
   const renewing = keepAuthorities(authorities, core.authorityDesk, { clock, logger, signal: stop.signal, rules });
+  const keys = { clock, logger, signal: stop.signal, rules: settings.jwtKeyRules };
+  const renewingKeys = keepJwtKeys(authorities, core.jwtDesk, keys);
   const watching = core.origin.follow(authorities, core.authorityDesk, stop.signal);
   starting.defer(async () => {
     stop.abort();
-    await Promise.all([following, keeping, renewing, watching]);
+    await Promise.all([following, keeping, renewing, renewingKeys, watching]);
   });
 
   const nodes = new ConnectedNodes(clock);
@@ -102,6 +106,7 @@ export async function composeCa(
   metrics.append(() => liveCertificates(uses));
   admin.page('/authorities', () => describeUses(uses));
   serveAuthorityUse(control, uses, admit);
+  serveJwtAuthorityAdmin(control, core, admit);
   serveFederationAdmin(control, { ...settings, ...core, refreshHintSeconds, admit });
 
   const caAdmin = await admin.listen(settings.admin, { setting: 'ca.admin' });

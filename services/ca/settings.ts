@@ -12,6 +12,7 @@ import type { WorkloadSocketConfig } from '#runtime/config/workload-socket-confi
 import type { UpstreamConfig } from '#runtime/config/upstream-config.ts';
 import { showConfig } from '#runtime/config/show-config.ts';
 import { defaultAuthorityLife, type AuthorityLife } from './authority/create-authority.ts';
+import { defaultJwtKeyRules, type JwtKeyRules } from './jwt-authority/keep-jwt-keys.ts';
 import { defaultTtl, type TtlRules } from './issuing/desk.ts';
 
 export interface CaSettings extends WorkloadSocketConfig {
@@ -32,6 +33,7 @@ export interface CaSettings extends WorkloadSocketConfig {
   readonly ttl: TtlRules;
   readonly tokenSeconds: number;
   readonly life: AuthorityLife;
+  readonly jwtKeyRules: JwtKeyRules;
   readonly keys: CaKeysConfig;
   /** A folder; absent: authorities are made or asked for. */
   readonly pluggedIn: string | undefined;
@@ -68,6 +70,7 @@ export function caSettings(config: Config): CaSettings {
     ttl: { defaultSeconds, maxSeconds: Math.max(defaultSeconds, defaultTtl.maxSeconds) },
     tokenSeconds: Math.floor(ca.joinTokenTtlMs / 1000),
     life: defaultAuthorityLife,
+    jwtKeyRules: defaultJwtKeyRules,
     keys: ca.keys,
     pluggedIn: ca.pluggedIn,
     upstream: ca.upstream,

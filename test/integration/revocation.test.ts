@@ -233,7 +233,9 @@ test(
     async function moved(authority: string): Promise<void> {
       for (;;) {
         const users = await change('authorities', '--identities', '--authority', authority);
-        const still = users.flatMap(({ identity, ...use }) => ('moved' in use && !use.moved ? [identity ?? ''] : []));
+        const still = users.flatMap(({ identity, ...use }) =>
+          'moved' in use && !use['moved'] ? [identity ?? ''] : [],
+        );
         if (still.some((id) => /\/sa\/(server|client)$|\/garrison\//.test(id))) continue;
         // Nobody but those of this test, who renew nothing.
         expect(still).toContain('spiffe://cluster.local/ns/shop/sa/slow');

@@ -3,6 +3,7 @@ import type { JwtKey } from '#ca/jwt/jwt-key.ts';
 import type { JwtSigner } from '#ca/jwt/mint-jwt.ts';
 import type { Signer } from '#ca/keys/signer.ts';
 import { GarrisonError } from '#proto/errors/index.ts';
+import type { JwtAuthority } from '../jwt-authority/jwt-authority.ts';
 import type { AuthorityRecord, AuthorityState } from '../ledger/port.ts';
 
 /** What signs for an authority. */
@@ -38,15 +39,27 @@ export class Authorities {
   #all: readonly Authority[];
   #sequence: number;
   #further: readonly Uint8Array[];
+  #jwt: readonly JwtAuthority[];
 
-  constructor(all: readonly Authority[], sequence: number, further: readonly Uint8Array[] = []) {
+  constructor(
+    all: readonly Authority[],
+    sequence: number,
+    further: readonly Uint8Array[] = [],
+    jwt: readonly JwtAuthority[] = [],
+  ) {
     this.#all = all;
+    this.#jwt = jwt;
     this.#sequence = sequence;
     this.#further = further;
   }
 
   get all(): readonly Authority[] {
     return this.#all;
+  }
+
+  /** Keys of JWT-SVIDs that have a life of their own. */
+  get jwt(): readonly JwtAuthority[] {
+    return this.#jwt;
   }
 
   /** Grows with every change of the bundle. */
@@ -85,7 +98,8 @@ export class Authorities {
     return this.#further;
   }
 
-  replace(all: readonly Authority[], sequence: number, further = this.#further): void {
+  replace(all: readonly Authority[], sequence: number, further = this.#further, jwt = this.#jwt): void {
+    this.#jwt = jwt;
     this.#all = all;
     this.#sequence = sequence;
     this.#further = further;

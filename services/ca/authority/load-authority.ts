@@ -4,11 +4,24 @@ import { jwtKeyOf, type JwtKey } from '#ca/jwt/jwt-key.ts';
 import { readPublicKey } from '#ca/keys/public-key.ts';
 import { GarrisonError } from '#proto/errors/index.ts';
 import type { AuthorityRecord } from '../ledger/port.ts';
+import { isJwtRecord, loadJwtAuthority, type JwtAuthority } from '../jwt-authority/jwt-authority.ts';
 import type { Authority, SigningKeys } from './authorities.ts';
 import { authorityId, type AuthorityOptions } from './authority-files.ts';
 
+/** Everything that the ledger names: authorities with a root, and keys that sign JWT-SVIDs alone. */
+export async function loadAuthorities(
+  options: AuthorityOptions,
+  records: readonly AuthorityRecord[],
+): Promise<{ readonly x509: readonly Authority[]; readonly jwt: readonly JwtAuthority[] }> {
+  const [jwt, x509] = [records.filter(isJwtRecord), records.filter((record) => !isJwtRecord(record))];
+  return {
+    x509: await Promise.all(x509.map((record) => loadAuthority(options, record))),
+    jwt: await Promise.all(jwt.map((record) => loadJwtAuthority(options.keys, record))),
+  };
+}
+
 /** Reads one authority's public half from the ledger and opens its signing keys. The root's key stays where it is. */
-export async function loadAuthority(options: AuthorityOptions, record: AuthorityRecord): Promise<Authority> {
+async function loadAuthority(options: AuthorityOptions, record: AuthorityRecord): Promise<Authority> {
   const root = readIssuer(record.root);
   const [first = new Uint8Array(0), ...above] = splitDer(record.issuing, 'issuing certificates');
   const issuing = readIssuer(first);

@@ -4,13 +4,14 @@ import { decodePem, decodePems } from '#ca/pem.ts';
 import { GarrisonError } from '#proto/errors/index.ts';
 import { Authorities } from './authorities.ts';
 import { authorityFile, writeAuthorityFiles, type AuthorityOptions } from './authority-files.ts';
-import { loadAuthority } from './load-authority.ts';
+import { isJwtRecord } from '../jwt-authority/jwt-authority.ts';
+import { loadAuthorities } from './load-authority.ts';
 import { settleAuthorities } from './settle-authorities.ts';
 
 /** The authorities of this state folder; at the very first start there are none and one is made. */
 export async function openAuthorities(options: AuthorityOptions): Promise<Authorities> {
   const { ledger, logger, source } = options;
-  const before = (await ledger.listAuthorities()).records;
+  const before = (await ledger.listAuthorities()).records.filter((record) => !isJwtRecord(record));
   if (before.length > 0) {
     await settleAuthorities(options, before);
   } else if (!(await adopt(options))) {
@@ -21,11 +22,13 @@ export async function openAuthorities(options: AuthorityOptions): Promise<Author
   const { records, sequence } = await ledger.listAuthorities();
   for (const record of records) {
     const known =
-      record.state === 'revoked' || options.state.read(authorityFile(record.id, 'jwt-public.pem')) !== undefined;
+      isJwtRecord(record) ||
+      record.state === 'revoked' ||
+      options.state.read(authorityFile(record.id, 'jwt-public.pem')) !== undefined;
     if (!known) writeAuthorityFiles(options, record);
   }
-  const all = await Promise.all(records.map((record) => loadAuthority(options, record)));
-  return new Authorities(all, sequence, source.further());
+  const { x509, jwt } = await loadAuthorities(options, records);
+  return new Authorities(x509, sequence, source.further(), jwt);
 }
 
 /** Files of an authority that the ledger does not know: the ledger was lost. A new root would leave every workload stranded. */

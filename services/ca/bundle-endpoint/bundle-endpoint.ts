@@ -4,6 +4,7 @@ import type { BundleEndpointConfig } from '#runtime/config/bundle-endpoint-confi
 import type { IdentitySource } from '#runtime/identity-source.ts';
 import type { Logger } from '#runtime/logger.ts';
 import type { Authorities } from '../authority/authorities.ts';
+import { trustedJwtKeys } from '../jwt-authority/jwt-keys.ts';
 import { PublicServer } from '../web/public-server.ts';
 import { fileTls, svidTls } from '../web/web-tls.ts';
 
@@ -20,7 +21,7 @@ export function ownBundle(
   return toBundleDocument({
     trustDomain,
     roots: authorities.bundle(),
-    jwtKeys: authorities.trusted().map(({ jwtKey }) => jwtKey),
+    jwtKeys: trustedJwtKeys(authorities),
     sequence: authorities.sequence,
     refreshHintSeconds,
   });

@@ -132,7 +132,7 @@ export interface Redemption {
 export const authorityStates = ['prepared', 'active', 'old', 'tainted', 'revoked'] as const;
 export type AuthorityState = (typeof authorityStates)[number];
 
-/** Public half of an authority: a root and the intermediate that signs under it. */
+/** Public half of an authority: a root and the intermediate that signs under it. Both empty: it signs JWT-SVIDs alone. */
 export interface AuthorityRecord {
   readonly id: string;
   readonly state: AuthorityState;

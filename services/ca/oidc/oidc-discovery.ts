@@ -2,6 +2,7 @@ import { publicMembers } from '#ca/jwt/jwt-key.ts';
 import type { OidcDiscoveryConfig } from '#runtime/config/oidc-discovery-config.ts';
 import type { Logger } from '#runtime/logger.ts';
 import type { Authorities } from '../authority/authorities.ts';
+import { trustedJwtKeys } from '../jwt-authority/jwt-keys.ts';
 import { PublicServer, type Document } from '../web/public-server.ts';
 import { fileTls } from '../web/web-tls.ts';
 
@@ -40,7 +41,7 @@ function discoveryOf(issuer: string): Record<string, unknown> {
 
 /** `use` is `sig` here: libraries skip keys with the `jwt-svid` of the SPIFFE bundle. */
 function keySetOf(authorities: Authorities): Record<string, unknown> {
-  const keys = authorities.trusted().map(({ jwtKey: { kid, key } }) => {
+  const keys = trustedJwtKeys(authorities).map(({ kid, key }) => {
     return { ...publicMembers(key), kid, use: 'sig', alg: 'ES256' };
   });
   return { keys };

@@ -6,6 +6,7 @@ import { grantOf } from '#services/workload/registrations.ts';
 import type { SvidSource } from '#services/workload/svid-source.ts';
 import type { Authorities } from '../authority/authorities.ts';
 import type { IssuingDesk } from '../issuing/desk.ts';
+import { jwtSigner } from '../jwt-authority/jwt-keys.ts';
 import type { Ledger } from '../ledger/port.ts';
 
 /** SPIRE's default. */
@@ -40,7 +41,7 @@ export function ownSvids({ desk, authorities, ledger, issuer, clock, onMinted }:
       const id = parseSpiffeId(registration.spiffeId);
       const seconds = Math.min(registration.jwtTtlSeconds ?? defaultJwtSeconds, maxJwtSeconds);
       const issuedAt = clock.now();
-      const { jwt } = authorities.active().signers;
+      const jwt = jwtSigner(authorities);
       const token = await mintJwt({ id, audience, now: issuedAt, seconds, issuer }, jwt);
       // On the record before anybody holds it; the token itself is nowhere kept.
       await ledger.noteJwt({
