@@ -19,23 +19,27 @@ export interface RunningAgent extends AsyncDisposable {
 
 export interface RunningAgentOptions {
   readonly ca: Address;
-  readonly token: string;
+  readonly token?: string;
+  /** Its file's `join`; by the token in its folder when absent. */
+  readonly join?: string;
+  /** Further lines of its file. */
+  readonly more?: string;
   readonly folder?: string;
   readonly clock?: Clock;
 }
 
 /** The text of an agent's file with everything in its folder and any free port. */
-export function agentFile(ca: Address): string {
-  return `ca: ${formatAddress(ca)}\njoin: { token: ./token }\nadmin: 127.0.0.1:0\nstate: ./state\n`;
+export function agentFile(ca: Address, join = '{ token: ./token }'): string {
+  return `ca: ${formatAddress(ca)}\njoin: ${join}\nadmin: 127.0.0.1:0\nstate: ./state\n`;
 }
 
 /** A real agent on a free port, with its own folder; the folder goes with it unless it was given. */
 export async function runAgent(options: RunningAgentOptions): Promise<RunningAgent> {
   const folder = options.folder ?? mkdtempSync(join(tmpdir(), 'gag-'));
   const file = join(folder, 'agent.yaml');
-  writeFileSync(file, agentFile(options.ca));
+  writeFileSync(file, agentFile(options.ca, options.join) + (options.more ?? ''));
   const writeToken = (token: string): void => writeFileSync(join(folder, 'token'), token, { mode: 0o600 });
-  writeToken(options.token);
+  if (options.token !== undefined) writeToken(options.token);
   const config = readAgentConfig(file);
   const logger = process.env['TEST_LOG'] === undefined ? silentLogger : createLogger({ level: 'debug' });
   const stop = new AbortController();

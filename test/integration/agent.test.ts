@@ -5,9 +5,12 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { decodeJwt } from 'jose';
 import { writeRequest } from '#ca/csr/write-request.ts';
 import { splitDer } from '#ca/der/split.ts';
+import { Secret } from '#proto/gen/envoy/extensions/transport_sockets/tls/v3/secret.ts';
+import { SecretDiscoveryServiceClient } from '#proto/gen/envoy/service/secret/v3/sds.ts';
 import { IdentityAdminClient, type Authority, type CertificateRecord } from '#proto/gen/garrison/v1/identity.ts';
 import { NodeClient, type SignX509Response } from '#proto/gen/garrison/v1/node-entries.ts';
 import { SpiffeWorkloadAPIClient, type X509SVIDResponse } from '#proto/gen/spiffe/workload/workload.ts';
+import type { Address } from '#runtime/address.ts';
 import { systemClock } from '#runtime/clock.ts';
 import { callUnary } from '#runtime/grpc/call-unary.ts';
 import { grpcClient } from '#runtime/grpc/client.ts';
@@ -16,6 +19,7 @@ import { workloadIdentity } from '#runtime/identity/workload-identity.ts';
 import type { IdentitySource } from '#runtime/identity-source.ts';
 import { silentLogger } from '#runtime/logger.ts';
 import { adminSocket } from '#services/ca/admin/admin-socket.ts';
+import { secretType } from '#services/workload/sds/secrets.ts';
 import { nodeRegistration } from '#test/fakes/node-documents.ts';
 import { runAgent, type RunningAgent } from '#test/fakes/running-agent.ts';
 import { registration, runCa, type RunningCa } from '#test/fakes/running-ca.ts';
@@ -37,6 +41,7 @@ beforeAll(async () => {
     policies: {
       'nodes.yaml': nodeRegistration('east', [shop('first'), shop('second'), 'spiffe://example.org/ns/east/*']),
       'west.yaml': nodeRegistration('west', [shop('first')]),
+      'north.yaml': nodeRegistration('north', [shop('first')]),
       'south.yaml': nodeRegistration('south', ['spiffe://example.org/*']),
       'own.yaml': registration('own', 'x', [uid]).replace(
         'serviceAccount: x',
@@ -171,6 +176,35 @@ describe('an agent', () => {
     const own = node.agent.core.identity;
     if (own.current().bundle.length > 1) await new Promise((resolve) => own.onChange(resolve));
     expect((await sign(own, ['shop/first'])).results[0]?.outcome?.$case).toBe('signed');
+  });
+
+  test('serves Envoy’s secrets, and all of it over loopback too', async () => {
+    await using north = await runAgent({
+      ca: running.ca.addresses.ca,
+      token: await tokenFor('north'),
+      more: 'workloadApiTcp: 127.0.0.1:0\n',
+    });
+    const secrets = async (address: Address): Promise<string[]> => {
+      const stub = grpcClient(SecretDiscoveryServiceClient, address, { kind: 'plaintext' });
+      const request = {
+        versionInfo: '',
+        resourceNames: ['default', 'ROOTCA', shop('first')],
+        typeUrl: secretType,
+        responseNonce: '',
+        errorDetail: undefined,
+      };
+      try {
+        const { resources } = await callUnary(stub.fetchSecrets.bind(stub), request);
+        return resources.map(({ value }) => Secret.decode(value).name);
+      } finally {
+        stub.close();
+      }
+    };
+    const names = [shop('first'), 'ROOTCA', 'default'];
+    expect((await secrets({ path: north.socket })).sort()).toEqual(names.sort());
+    const tcp = north.agent.addresses.workloadApiTcp;
+    if (tcp === undefined) throw new Error('not served');
+    expect((await secrets(tcp)).sort()).toEqual(names.sort());
   });
 
   test('hands a token out until half of its life is over, each for its audience', async () => {
