@@ -6,7 +6,7 @@ import { showConfig } from '#runtime/config/show-config.ts';
 import type { AgentConfig } from '#runtime/config/agent-config.ts';
 import { GrpcServer } from '#runtime/grpc/server.ts';
 import { Metrics } from '#runtime/metrics.ts';
-import { BinaryHashes } from '#services/workload/binary-hash.ts';
+import { openAttestors } from '#services/workload/attest/open-attestors.ts';
 import { serveWorkloadApi } from '#services/workload/serve-workload-api.ts';
 import { watchBundle } from '#services/workload/watch-bundle.ts';
 import { type AgentCore, type AgentSurroundings, openAgentCore } from './agent-core.ts';
@@ -50,7 +50,8 @@ export async function composeAgent(
 
   const server = starting.use(new GrpcServer({ logger, metrics, drainMs: settings.drainMs }));
   const opened = (): (() => void) => counts.streamOpened();
-  serveWorkloadApi(server, { ...core, clock, logger, binaries: new BinaryHashes(), opened });
+  const attestors = openAttestors(settings.attestors, { clock, logger });
+  serveWorkloadApi(server, { ...core, clock, logger, attestors, opened });
   const bundle = watchBundle(core.changes, () => core.trust.toBundle());
   server.serverStream(TrustService.watchBundle, bundle);
   const place = { setting: 'workloadApi', mode: socketModes[settings.workloadApiAccess] };

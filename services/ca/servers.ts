@@ -16,7 +16,7 @@ import type { ConnectedNodes } from './nodes/connected-nodes.ts';
 import { serveNodes } from './nodes/serve-nodes.ts';
 import type { CaSettings } from './settings.ts';
 import { newIntermediate } from './upstream/new-intermediate.ts';
-import { BinaryHashes } from '#services/workload/binary-hash.ts';
+import { openAttestors } from '#services/workload/attest/open-attestors.ts';
 import { serveWorkloadApi } from '#services/workload/serve-workload-api.ts';
 import { watchBundle } from '#services/workload/watch-bundle.ts';
 
@@ -56,11 +56,12 @@ export function certificateServer(
 
 /** What the workload socket serves, to whom the kernel says is calling. */
 export function workloadServer(
-  { trustDomain }: CaSettings,
+  { trustDomain, attestors: configured }: CaSettings,
   core: CaCore,
   { clock, logger, counts }: ServerParts,
 ): GrpcServer {
-  const options = { ...core, clock, logger, binaries: new BinaryHashes(), opened: () => counts.streamOpened() };
+  const attestors = openAttestors(configured, { clock, logger });
+  const options = { ...core, clock, logger, attestors, opened: () => counts.streamOpened() };
   // Beside the standard service, never inside it (SPIFFE Workload API §3.1): for our own clients.
   return serveWorkloadApi(new GrpcServer({ logger }), options).serverStream(
     TrustService.watchBundle,

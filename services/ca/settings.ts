@@ -2,6 +2,7 @@ import type { TrustDomain } from '#ca/spiffe-id.ts';
 import type { Mesh } from '#policies/documents/index.ts';
 import type { Address } from '#runtime/address.ts';
 import type { BundleEndpointConfig } from '#runtime/config/bundle-endpoint-config.ts';
+import type { AttestorsConfig } from '#runtime/config/attestors-config.ts';
 import type { CallersConfig } from '#runtime/config/callers-config.ts';
 import type { Config } from '#runtime/config/config.ts';
 import type { FederationConfig } from '#runtime/config/federation-config.ts';
@@ -40,6 +41,7 @@ export interface CaSettings extends WorkloadSocketConfig {
   readonly upstream: UpstreamConfig | undefined;
   readonly callers: CallersConfig;
   readonly nodes: NodesConfig;
+  readonly attestors: AttestorsConfig;
   /** Undefined: a file in the state folder. */
   readonly database: string | undefined;
   readonly databasePasswordFile: string | undefined;
@@ -76,6 +78,7 @@ export function caSettings(config: Config): CaSettings {
     upstream: ca.upstream,
     callers: ca.callers,
     nodes: ca.nodes,
+    attestors: ca.attestors,
     database: ca.database,
     databasePasswordFile: ca.databasePasswordFile,
     instance: 1,

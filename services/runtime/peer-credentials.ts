@@ -49,15 +49,39 @@ export function readPeerCredentials(socket: Socket): UnixPeer {
   }
 }
 
-function programOf(pid: number, pidfd: number): Pick<UnixPeer, 'executable' | 'binary'> {
+type Seen = Pick<UnixPeer, 'executable' | 'binary' | 'startTime' | 'groups'>;
+
+function programOf(pid: number, pidfd: number): Seen {
+  const seen: Seen = {
+    ...attempt(() => ({ startTime: startTimeOf(readFileSync(`/proc/${pid}/stat`, 'latin1')) })),
+    ...attempt(() => ({ groups: groupsOf(readFileSync(`/proc/${pid}/status`, 'latin1')) })),
+    ...attempt(() => ({
+      executable: readlinkSync(`/proc/${pid}/exe`),
+      binary: fileKey(statSync(`/proc/${pid}/exe`, { bigint: true })),
+    })),
+  };
+  // Asked after reading: a process that still lives has not given its pid away, so all of this was its own.
+  return attempt(() => (livingPid(pidfd) === pid ? seen : {}));
+}
+
+/** What cannot be read is not said: the process is gone, or of another user and hidden from this one. */
+function attempt(read: () => Seen): Seen {
   try {
-    const executable = readlinkSync(`/proc/${pid}/exe`);
-    const binary = fileKey(statSync(`/proc/${pid}/exe`, { bigint: true }));
-    // Asked after the link: a process that still lives has not given its pid away, so the link was its own.
-    return livingPid(pidfd) === pid ? { executable, binary } : {};
+    return read();
   } catch {
-    return {}; // gone, or of another user and hidden from this one
+    return {};
   }
+}
+
+/** proc_pid_stat(5), field 22. The program's name in field 2 holds what it likes, so one counts from its last `)`. */
+export function startTimeOf(stat: string): string {
+  const [time] = /^[0-9]+$/.exec(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? '') ?? [];
+  if (time !== undefined) return time;
+  throw new GarrisonError('UNAVAILABLE', 'the kernel does not say when the process started');
+}
+
+function groupsOf(status: string): number[] {
+  return (/^Groups:[\t ]*([0-9 ]*)$/m.exec(status)?.[1] ?? '').split(' ').filter(Boolean).map(Number);
 }
 
 /** A file by what it is, not by where it lies: the same key, the same content. */

@@ -22,6 +22,10 @@ export interface UnixPeer {
   readonly executable?: string;
   /** Which file that is, whatever lies at its path later: device, inode, size and time of change. */
   readonly binary?: string;
+  /** When it started, in the kernel's ticks: with the pid, which process it is, now and later. */
+  readonly startTime?: string;
+  /** Its supplementary groups. */
+  readonly groups?: readonly number[];
 }
 
 /** Who is at the other end of a connection. Read once, when it opens. */

@@ -19,8 +19,9 @@ export function attestUnix({ unix }: Peer): Attested {
   return { selectors: new Set(selectorsOf(unix)), unix, caller: callerOf(unix) };
 }
 
-function selectorsOf({ uid, gid, executable }: UnixPeer): string[] {
+function selectorsOf({ uid, gid, executable, groups = [] }: UnixPeer): string[] {
   const selectors = [`unix:uid:${uid}`, `unix:gid:${gid}`];
+  for (const id of groups) selectors.push(`unix:supplementary_gid:${id}`);
   // Absent where the kernel would not say, or where the process was gone: then no path selector holds.
   if (executable !== undefined) selectors.push(`unix:path:${executable}`);
   return selectors;

@@ -2,7 +2,7 @@ import type { Registration } from '#policies/documents/index.ts';
 import { GarrisonError } from '#proto/errors/index.ts';
 import type { CallContext } from '#runtime/grpc/method.ts';
 import { attestUnix, type Attested } from './attest-unix.ts';
-import type { BinaryHashes } from './binary-hash.ts';
+import type { Attestors } from './attest/attestors.ts';
 import type { Changes } from './changes.ts';
 import { entitled, type Registrations } from './registrations.ts';
 import type { Trust } from './trust.ts';
@@ -12,7 +12,8 @@ export interface WorkloadApiOptions {
   readonly registrations: Registrations;
   /** Bumped when registrations, bundle or an SVID change. */
   readonly changes: Changes;
-  readonly binaries: BinaryHashes;
+  /** They find out what the kernel's word about a connection does not hold. */
+  readonly attestors: Attestors;
   /** Counts a stream; what it returns ends the counting. */
   readonly opened: () => () => void;
 }
@@ -33,22 +34,12 @@ export async function entitledOrRefused(options: WorkloadApiOptions, attested: A
   if (current === undefined) {
     throw new GarrisonError('UNAVAILABLE', 'the registrations are not read yet', { remedy: 'try again' });
   }
-  const found = entitled(current, await selectorsFor(current, attested, options.binaries));
+  const more = await options.attestors.selectorsOf(attested.unix, current);
+  const found = entitled(current, new Set([...attested.selectors, ...more]));
   if (found.length > 0) return found;
   throw new GarrisonError('PERMISSION_DENIED', `no registration is for this process, \`${caller}\``, {
     remedy: 'add a Registration document whose selectors it meets',
   });
-}
-
-/** What the kernel said, and the hash of the program where a registration asks for one: reading it is not for nothing. */
-async function selectorsFor(
-  registrations: readonly Registration[],
-  { selectors, unix }: Attested,
-  binaries: BinaryHashes,
-): Promise<ReadonlySet<string>> {
-  const asked = registrations.some((one) => one.selectors.some((selector) => selector.startsWith('unix:sha256:')));
-  const hash = asked ? await binaries.of(unix) : undefined;
-  return hash === undefined ? selectors : new Set([...selectors, `unix:sha256:${hash}`]);
 }
 
 /** Builds a message after every change and sends it when it says something new. */

@@ -52,7 +52,7 @@ export class Holdings {
   }
 
   open(attested: Attested): Holder {
-    const kind = kindOf(attested);
+    const kind = kindOf(attested, this.#options.attestors.perProcess);
     const entry = this.#entries.get(kind) ?? begin(attested);
     this.#entries.set(kind, entry);
     this.#idle.delete(kind);
@@ -115,9 +115,13 @@ function releaseAll(entry: Entry): void {
   entry.leases = [];
 }
 
-/** The file, because a registration may ask for the hash of what is in it. */
-function kindOf({ selectors, unix }: Attested): string {
-  return [...selectors].sort().join('\n') + `\n${unix.binary ?? ''}`;
+/**
+ * The file, because a registration may ask for the hash of what is in it; and the very process, where there is more to find
+ * out of it than credentials and program.
+ */
+function kindOf({ selectors, unix }: Attested, perProcess: boolean): string {
+  const process = perProcess ? `${unix.pid} ${unix.startTime ?? ''}` : '';
+  return [...selectors].sort().join('\n') + `\n${unix.binary ?? ''}\n${process}`;
 }
 
 function same<T>(a: readonly T[], b: readonly T[]): boolean {

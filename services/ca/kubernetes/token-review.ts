@@ -1,8 +1,7 @@
 import { readFile } from 'node:fs/promises';
-import type { IncomingMessage } from 'node:http';
-import { request as requestHttps } from 'node:https';
 import { readStrictJson } from '#policies/tokens/strict-json.ts';
 import { GarrisonError } from '#proto/errors/index.ts';
+import { askHttp } from '#runtime/ask-http.ts';
 import type { ClusterReview } from '#runtime/config/callers-config.ts';
 
 const timeoutMs = 5000;
@@ -69,46 +68,24 @@ async function ask(cluster: ClusterReview, { path, body, signal }: Question): Pr
       cause,
     });
   });
-  const url = path === undefined ? cluster.tokenReview : new URL(path, cluster.tokenReview);
-  const limit = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
-  const sent = body === undefined ? undefined : JSON.stringify(body);
   try {
-    const response = await new Promise<IncomingMessage>((done, fail) => {
-      const headers = {
-        accept: 'application/json',
-        authorization: `Bearer ${token.trim()}`,
-        ...(sent === undefined
-          ? {}
-          : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(sent) }),
-      };
-      const method = sent === undefined ? 'GET' : 'POST';
-      const options = { method, headers, ca: authority, agent: false, signal: limit, maxHeaderSize: 16_384 } as const;
-      requestHttps(url, options, done).on('error', fail).end(sent);
+    const { status, body: answer } = await askHttp({
+      url: path === undefined ? cluster.tokenReview : new URL(path, cluster.tokenReview),
+      headers: { authorization: `Bearer ${token.trim()}` },
+      body,
+      ca: authority,
+      timeoutMs,
+      maxBytes,
+      signal,
     });
-    return await readAnswer(cluster, response);
+    if (status !== 200 && status !== 201) throw away(cluster, `answers with status ${status}`);
+    const value = readStrictJson(answer);
+    if (typeof value === 'string') throw away(cluster, `answers with what ${value}`);
+    return value;
   } catch (error) {
     if (error instanceof GarrisonError) throw error;
     throw away(cluster, `cannot be asked: ${error instanceof Error ? error.message : String(error)}`, error);
   }
-}
-
-async function readAnswer(cluster: ClusterReview, response: IncomingMessage): Promise<unknown> {
-  const { statusCode = 0 } = response;
-  if (statusCode !== 200 && statusCode !== 201) {
-    response.destroy();
-    throw away(cluster, `answers with status ${statusCode}`);
-  }
-  const chunks: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of response as AsyncIterable<Buffer>) {
-    size += chunk.length;
-    if (size > maxBytes) throw away(cluster, 'answers with too much');
-    chunks.push(chunk);
-  }
-  if (!response.complete) throw away(cluster, 'breaks off');
-  const answer = readStrictJson(Buffer.concat(chunks));
-  if (typeof answer === 'string') throw away(cluster, `answers with what ${answer}`);
-  return answer;
 }
 
 function read(file: string): Promise<string> {

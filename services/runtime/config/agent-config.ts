@@ -2,6 +2,7 @@ import path from 'node:path';
 import { type Shape, duration, field, integer, map, object, oneOf } from '#schema/index.ts';
 import type { Address } from '../address.ts';
 import { type LogLevel, logLevels } from '../logger.ts';
+import { type AttestorsConfig, attestorsShape, unixOnly } from './attestors-config.ts';
 import { type JoinConfig, joinShape } from './join-config.ts';
 import { readConfigFile } from './read-config-file.ts';
 import { addressIn, pathIn, socketIn } from './shapes.ts';
@@ -18,6 +19,7 @@ export interface AgentConfig extends WorkloadSocketConfig {
   /** The folder of the node's own identity. */
   readonly state: string;
   readonly cache: { readonly svids: number; readonly tokens: number };
+  readonly attestors: AttestorsConfig;
   readonly drainMs: number;
   readonly logLevel: LogLevel;
 }
@@ -54,6 +56,10 @@ export function agentShape(folder: string): Shape<Omit<AgentConfig, 'file'>> {
       describe: 'where the identity of the node is kept, 0700; default ./.garrison-agent',
     }),
     cache: field(cache, { default: { svids: 1000, tokens: 1000 }, describe: 'how much is kept in memory' }),
+    attestors: field(attestorsShape(folder), {
+      default: unixOnly,
+      describe: 'what is found out of workloads beside the kernel’s own word',
+    }),
     drain: field(duration(), { default: 5000, describe: 'how long calls under way may take at the end; `5s`' }),
     logLevel: field(oneOf(logLevels), { default: 'info' as const, describe: 'the least severe lines that are logged' }),
   });

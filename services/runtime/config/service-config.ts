@@ -1,6 +1,7 @@
 import path from 'node:path';
 import { type Shape, boolean, duration, field, integer, map, object, string } from '#schema/index.ts';
 import type { Address } from '../address.ts';
+import { type AttestorsConfig, attestorsShape, unixOnly } from './attestors-config.ts';
 import { type BundleEndpointConfig, bundleEndpointShape } from './bundle-endpoint-config.ts';
 import { type CallersConfig, callersShape, noCallers } from './callers-config.ts';
 import { type CaKeysConfig, caKeysShape, fileKeys } from './ca-keys-config.ts';
@@ -32,6 +33,7 @@ export interface CaConfig extends WorkloadSocketConfig {
   readonly databasePasswordFile: string | undefined;
   readonly callers: CallersConfig;
   readonly nodes: NodesConfig;
+  readonly attestors: AttestorsConfig;
 }
 
 export interface AuthzConfig {
@@ -126,6 +128,10 @@ export function caShape(folder: string): Shape<CaConfig> {
     nodes: field(nodesShape(folder), {
       default: noNodes,
       describe: 'how machines may prove themselves, to become nodes, beside join tokens',
+    }),
+    attestors: field(attestorsShape(folder), {
+      default: unixOnly,
+      describe: 'what is found out of workloads beside the kernel’s own word',
     }),
   });
   return map(written, ({ x509Ttl, joinTokenTtl, ...rest }) => ({
