@@ -157,5 +157,6 @@ function believe(
   if (standsOnSand(identity.current(), { bundle, tainted: trust.tainted() })) identity.renewNow();
   changes.bump();
   void keeper.renewUnder(trust.spent);
+  void keeper.renewRevoked(revoked);
   logger.info('trust in force', { sequence: trust.sequence, roots: bundle.length, spent: [...trust.spent] });
 }

@@ -126,7 +126,10 @@ export async function openCaCore(
   const identity = opening.use(
     await ownIdentity({ desk, authorities, revocations, trustDomain, serverNames, clock, logger, random }),
   );
-  revocations.onChange(() => changes.bump());
+  revocations.onChange(() => {
+    changes.bump();
+    void keeper.renewRevoked(revocations.serials);
+  });
   authorities.onChange(() => {
     changes.bump();
     const spent = authorities.all.filter(({ state: now }) => now === 'tainted' || now === 'revoked');

@@ -57,6 +57,7 @@ export class SvidKeeper implements Disposable {
   readonly #entries = new Map<string, Entry>();
   readonly #idle = new Set<Entry>();
   #spent: ReadonlySet<string> = new Set();
+  #revoked: ReadonlySet<string> = new Set();
 
   constructor(options: KeeperOptions) {
     this.#options = options;
@@ -108,13 +109,13 @@ export class SvidKeeper implements Disposable {
   /** Everything under these authorities is made anew, at once, and again for as long as that fails. */
   async renewUnder(authorities: ReadonlySet<string>): Promise<void> {
     this.#spent = authorities;
-    if (authorities.size === 0) return;
-    await Promise.allSettled(
-      [...this.#entries.values()].map(async (entry) => {
-        const { leaf } = await entry.current;
-        if (this.#spent.has(leaf.authority)) entry.wake.abort();
-      }),
-    );
+    if (authorities.size > 0) await this.#wakeSpent();
+  }
+
+  /** What was revoked is made anew with another key, for those who are entitled to it still. */
+  async renewRevoked(serials: ReadonlySet<string>): Promise<void> {
+    this.#revoked = serials;
+    if (serials.size > 0) await this.#wakeSpent();
   }
 
   [Symbol.dispose](): void {
@@ -163,6 +164,19 @@ export class SvidKeeper implements Disposable {
     if (this.#entries.get(entry.key) === entry) this.#entries.delete(entry.key);
   }
 
+  async #wakeSpent(): Promise<void> {
+    await Promise.allSettled(
+      [...this.#entries.values()].map(async (entry) => {
+        const { leaf } = await entry.current;
+        if (this.#isSpent(leaf)) entry.wake.abort();
+      }),
+    );
+  }
+
+  #isSpent({ authority, serial }: Leaf): boolean {
+    return this.#spent.has(authority) || this.#revoked.has(serial);
+  }
+
   /** What is kept, unless nobody renewed it because nobody listened. */
   async #fresh(entry: Entry): Promise<KeptSvid> {
     const kept = await entry.current;
@@ -190,7 +204,7 @@ export class SvidKeeper implements Disposable {
       if (failures > 0) {
         const delay = retryDelayMs(failures, leaf.notAfter.getTime() - clock.now().getTime());
         await clock.sleep(delay * (0.75 + 0.5 * random()), signal);
-      } else if (!this.#spent.has(leaf.authority)) {
+      } else if (!this.#isSpent(leaf)) {
         await sleepUntil(clock, renewalTime(clock.now(), leaf.notAfter, random), entry.wake.signal);
       }
       if (ended(signal)) return;
@@ -207,7 +221,7 @@ export class SvidKeeper implements Disposable {
   async #renewed(entry: Entry, { id, notAfter }: Leaf, logger: Logger): Promise<boolean> {
     try {
       const { leaf } = await this.#renew(entry);
-      return !this.#spent.has(leaf.authority);
+      return !this.#isSpent(leaf);
     } catch (error) {
       logger.warn('SVID not renewed', { id, expires: notAfter, error });
       return false;

@@ -1,4 +1,4 @@
-import { generateKeyPairSync } from 'node:crypto';
+import { generateKeyPairSync, X509Certificate } from 'node:crypto';
 import { keySigner } from '#ca/keys/signer.ts';
 import { encodePem } from '#ca/pem.ts';
 import { parseSpiffeId, type TrustDomain } from '#ca/spiffe-id.ts';
@@ -32,7 +32,12 @@ export async function ownIdentity(options: OwnIdentityOptions): Promise<Renewing
     retrust();
     identity.renewNow();
   });
-  revocations.onChange(retrust);
+  revocations.onChange(() => {
+    retrust();
+    const [leaf = ''] = identity.current().certificates;
+    const serial = new X509Certificate(leaf).serialNumber.toLowerCase().padStart(40, '0');
+    if (revocations.serials.has(serial)) identity.renewNow();
+  });
   retrust();
   return identity;
 }
