@@ -68,6 +68,12 @@ describe('the package', () => {
     expect(node('example.mjs')).toEqual({ code: 0, out: said, err: '' });
   });
 
+  test('decides by Cedar in a plain program', () => {
+    const example = readFileSync(path.join(root, 'examples/policies-as-a-library/cedar.ts'), 'utf8');
+    writeFileSync(path.join(home, 'app/cedar.mjs'), example);
+    expect(node('cedar.mjs')).toEqual({ code: 0, out: said, err: '' });
+  });
+
   test('decides in a page, where there is nothing of Node', async () => {
     const { outputFiles } = await build({
       entryPoints: [path.join(home, 'app/example.mjs')],
@@ -128,6 +134,8 @@ test('the page about Cedar shows the suite as it is run', () => {
   const page = readFileSync(path.join(root, 'docs/cedar.md'), 'utf8');
   const suite = readFileSync(path.join(root, 'examples/cedar/teams.yaml'), 'utf8');
   expect(page).toContain(`\`\`\`yaml\n${suite}\`\`\``);
+  const example = readFileSync(path.join(root, 'examples/policies-as-a-library/cedar.ts'), 'utf8');
+  expect(page).toContain(`\`\`\`ts\n${example}\`\`\``);
   const bin = path.join(root, 'bin/garrison.js');
   const ran = spawnSync(process.execPath, [bin, 'policy', 'test', 'examples/cedar'], { cwd: root, encoding: 'utf8' });
   expect(ran).toMatchObject({ status: 0, stderr: expect.stringContaining('3 of 3 cases as expected') });
