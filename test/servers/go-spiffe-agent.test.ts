@@ -1,0 +1,51 @@
+import { execFile, execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { IdentityAdminClient } from '#proto/gen/garrison/v1/identity.ts';
+import { callUnary } from '#runtime/grpc/call-unary.ts';
+import { grpcClient } from '#runtime/grpc/client.ts';
+import { adminSocket } from '#services/ca/admin/admin-socket.ts';
+import { nodeRegistration } from '#test/fakes/node-documents.ts';
+import { runAgent } from '#test/fakes/running-agent.ts';
+import { registration, runCa } from '#test/fakes/running-ca.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'gga-'));
+const program = join(folder, 'go-spiffe');
+
+beforeAll(() => {
+  // Without Go this fails, and says so: a suite that is skipped proves nothing.
+  const cwd = join(import.meta.dirname, '../interop/go-spiffe');
+  execFileSync('go', ['build', '-o', program, '.'], { cwd, stdio: ['ignore', 'inherit', 'inherit'] });
+}, 300_000);
+afterAll(() => rmSync(folder, { recursive: true }));
+
+test('go-spiffe works against the agent of a node as against the authority, while its certificates are replaced', async () => {
+  const uid = `unix:uid:${process.getuid?.() ?? 0}`;
+  await using running = await runCa({
+    policies: {
+      'node.yaml': nodeRegistration('east', ['spiffe://example.org/ns/shop/*']),
+      '1.yaml': registration('go', 'go', [uid, `unix:path:${program}`], '  hint: main\n  x509Ttl: 4s\n'),
+      '2.yaml': registration('other', 'other', [uid, 'unix:path:/bin/false']),
+    },
+  });
+  const admin = grpcClient(IdentityAdminClient, { path: join(running.state, adminSocket) }, { kind: 'plaintext' });
+  const order = { spiffeId: '', name: 'east', dnsNames: [], ttlSeconds: 0 };
+  const { token } = await callUnary(admin.createToken.bind(admin), order);
+  admin.close();
+  await using node = await runAgent({ ca: running.ca.addresses.ca, token });
+  const { stdout } = await promisify(execFile)(program, [`unix://${node.socket}`, ''], { timeout: 60_000 });
+  const seen = JSON.parse(stdout) as { handshakes: number };
+  expect(seen).toMatchObject({
+    ids: ['spiffe://example.org/ns/shop/sa/go'],
+    hints: ['main'],
+    bundles: ['example.org'],
+    peer: 'spiffe://example.org/ns/shop/sa/go',
+    refused: true,
+    jwt: 'spiffe://example.org/ns/shop/sa/go',
+    rotated: true,
+  });
+  expect(seen.handshakes).toBeGreaterThan(10);
+}, 60_000);
