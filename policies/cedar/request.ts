@@ -121,11 +121,8 @@ function putToken(token: VerifiedToken, put: Put, putTexts: PutTexts): void {
   put('request.auth.issuer', filled(token.issuer));
   put('request.auth.subject', filled(token.subject));
   put('request.auth.presenter', filled(token.presenter));
-  if (token.audiences.length > 0)
-    put(
-      'request.auth.audiences',
-      token.audiences.filter((audience) => audience !== ''),
-    );
+  const audiences = token.audiences.filter((audience) => audience !== '');
+  put('request.auth.audiences', audiences.length > 0 ? audiences : undefined);
   putTexts('request.auth.claims', claimTexts(token));
 }
 

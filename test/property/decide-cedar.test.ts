@@ -7,7 +7,7 @@ import { refuseMalformed } from '#policies/decide/decide.ts';
 import { compile, decide, workloadOf } from '#policies/index.ts';
 import type { AuthorizationPolicy, Document } from '#policies/documents/model.ts';
 import type { Mesh } from '#policies/documents/mesh.ts';
-import { policySet } from '#test/fakes/policy-documents.ts';
+import { policy, policySet } from '#test/fakes/policy-documents.ts';
 import { requestBag } from '#test/fakes/request-bag.ts';
 import type { RequestText } from '#test/fakes/request-bag.ts';
 import { documents, mesh } from './policy-arbitraries.ts';
@@ -57,3 +57,11 @@ test('the index decides what Cedar decides of the same policies, printed', () =>
   const asked = fc.array(request, { minLength: 1, maxLength: requestsPerSet });
   fc.assert(fc.property(documents, mesh, asked, agree), { ...seed, numRuns: Math.ceil(pairs / (requestsPerSet / 2)) });
 }, 3_600_000);
+
+test('an audience that is empty is no presence', () => {
+  for (const values of [['*'], ['us'], ['*', 'us']]) {
+    const rule = { when: [{ key: 'request.auth.audiences', values }] };
+    const requests = ['', 'us', [''], ['', 'us'], []].map((aud) => ({ path: '/', method: 'GET', claims: { aud } }));
+    agree([policy('a', 'ALLOW', [rule])], {}, requests);
+  }
+});
