@@ -1,5 +1,6 @@
-import { createVerify, generateKeyPairSync, verify } from 'node:crypto';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { createVerify, generateKeyPairSync, verify, X509Certificate } from 'node:crypto';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
@@ -27,7 +28,11 @@ import {
 import { Pkcs11KeyStore } from '#services/ca/keys/pkcs11/pkcs11-key-store.ts';
 import { Token } from '#services/ca/keys/pkcs11/token.ts';
 import { MemoryLedger } from '#services/ca/ledger/memory-ledger.ts';
+import { Command, type Ended } from '#test/fakes/command.ts';
 import { ManualClock } from '#test/fakes/manual-clock.ts';
+import { OpensslAuthority, plugIn } from '#test/fakes/openssl-authority.ts';
+import { runCa } from '#test/fakes/running-ca.ts';
+import { runVerb } from '#test/fakes/run-verb.ts';
 import { SoftHsm } from '#test/fakes/soft-hsm.ts';
 
 const trustDomain = parseTrustDomain('example.org');
@@ -241,4 +246,101 @@ describe('an authority whose keys are in a token', () => {
       message: expect.stringContaining('the token has no issuing key') as unknown,
     });
   });
+});
+
+describe('a plugged-in authority whose key is in a token', () => {
+  test('signs with RSA, without `ca-key.pem`', async () => {
+    using corp = new OpensslAuthority();
+    const root = corp.root('corp root');
+    const issuing = corp.under(root, 'corp issuing', { pathLength: 0 });
+    const files = join(folder, 'cacerts');
+    mkdirSync(files);
+    plugIn(files, issuing, [root], { 'ca-key.pem': undefined });
+    writeFileSync(join(folder, 'imported.pem'), issuing.key);
+    const args = ['--import', join(folder, 'imported.pem'), '--token', 'mesh', '--label', 'corp', '--id', 'c0'];
+    execFileSync('softhsm2-util', [...args, '--pin', hsm.pin], {
+      env: { ...process.env, ...hsm.env },
+      stdio: 'ignore',
+    });
+    const place = mkdtempSync(join(tmpdir(), 'gca-'));
+    const keys = { kind: 'pkcs11', module: hsm.module, token: { label: 'mesh' }, pin: { file: hsm.pinFile } } as const;
+    {
+      await using _ = await runCa({ folder: place, settings: { pluggedIn: files, keys } });
+      const ran = await runVerb(['identity', 'mint', '--service-account', 'shop/me', '--out', join(place, 'me')], {
+        cwd: place,
+      });
+      expect(ran).toMatchObject({ code: 0 });
+      const leaf = new X509Certificate(readFileSync(join(place, 'me', 'certificate.pem')));
+      expect(leaf.verify(new X509Certificate(issuing.certificate).publicKey)).toBe(true);
+    }
+    rmSync(place, { recursive: true });
+  }, 30_000);
+});
+
+describe('as processes', () => {
+  test('a ceremony with the root in one token and the rest in another; the authority serves from the second', async () => {
+    const place = join(folder, 'processes');
+    mkdirSync(place);
+    const keys = (label: string): string =>
+      `{ kind: pkcs11, module: ${hsm.module}, token: ${label}, pin: ${hsm.pinFile} }`;
+    const ceremony = [
+      'trustDomain: example.org',
+      'state: ./state',
+      'report: ./report.json',
+      `root: { folder: ./root, keys: ${keys('other')} }`,
+      `issuing: { keys: ${keys('mesh')} }`,
+    ];
+    writeFileSync(join(place, 'ceremony.yaml'), ceremony.join('\n'));
+    const config = `trustDomain: example.org\nstate: ./state\nca:\n  listen: 127.0.0.1:0\n  admin: 127.0.0.1:0\n  keys: ${keys('mesh')}\n`;
+    writeFileSync(join(place, 'garrison.yaml'), config);
+    const env = { ...process.env, ...hsm.env };
+    const garrison = (...args: string[]): Promise<Ended> => new Command(args, { cwd: place, env }).ended();
+    expect(await garrison('identity', 'init', '--from', 'ceremony.yaml')).toMatchObject({ code: 0 });
+    expect(await garrison('identity', 'init', '--verify', 'report.json')).toMatchObject({ code: 0 });
+    expect(JSON.parse(readFileSync(join(place, 'report.json'), 'utf8'))).toMatchObject({
+      root: { key: 'token `other`' },
+      issuing: { key: 'token `mesh`' },
+    });
+    expect(readdirSync(place, { recursive: true }).filter((file) => /key.*\.pem$/.test(String(file)))).toEqual([]);
+
+    await using ca = new Command(['ca', '--output', 'json'], { cwd: place, env });
+    const { addresses } = JSON.parse(await ca.line()) as { addresses: { caAdmin: string } };
+    const mint = (name: string): Promise<Ended> =>
+      garrison('identity', 'mint', '--service-account', `shop/${name}`, '--out', join(place, name));
+    expect(await mint('one')).toMatchObject({ code: 0 });
+    // The root's key is in a token that the authority knows nothing of.
+    const due = await garrison('identity', 'rotate', '--issuing');
+    expect(due.stderr).toContain('the token has no root key');
+    expect(await garrison('identity', 'rotate', '--issuing', '--from', 'ceremony.yaml')).toMatchObject({ code: 0 });
+    expect(await mint('two')).toMatchObject({ code: 0 });
+
+    const ready = async (): Promise<string> => (await fetch(`http://${addresses.caAdmin}/readyz`)).text();
+    const tokens = join(hsm.folder, 'tokens');
+    renameSync(tokens, `${tokens}.away`);
+    const refused = await mint('three');
+    expect(refused.code).toBe(2);
+    expect(refused.stderr).toContain('does not answer');
+    expect(await ready()).toContain('keys: the token with the keys of the authority does not answer');
+    renameSync(`${tokens}.away`, tokens);
+    while ((await ready()).includes('keys:')) await new Promise((resolve) => setTimeout(resolve, 200));
+    expect(await mint('three')).toMatchObject({ code: 0 });
+    expect((await ca.end()).code).toBe(0);
+  }, 120_000);
+
+  test('a wrong PIN, and none: the authority does not start, and the PIN is nowhere in what it says', async () => {
+    const place = join(folder, 'wrong');
+    mkdirSync(place);
+    writeFileSync(join(place, 'pin'), '99887766\n');
+    const env = { ...process.env, ...hsm.env };
+    const start = (pin: string): Promise<Ended> => {
+      const keys = `{ kind: pkcs11, module: ${hsm.module}, token: other, ${pin} }`;
+      writeFileSync(join(place, 'garrison.yaml'), `ca: { listen: 127.0.0.1:0, admin: 127.0.0.1:0, keys: ${keys} }\n`);
+      return new Command(['ca'], { cwd: place, env }).ended();
+    };
+    const wrong = await start('pin: ./pin');
+    expect(wrong).toMatchObject({ code: 2, stderr: expect.stringContaining('the token refuses the PIN') as unknown });
+    expect(wrong.stdout + wrong.stderr).not.toContain('99887766');
+    const none = await start('pinVariable: GARRISON_TEST_NO_PIN');
+    expect(none.stderr).toContain('the environment variable `GARRISON_TEST_NO_PIN` holds no PIN');
+  }, 60_000);
 });

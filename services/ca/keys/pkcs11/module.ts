@@ -8,6 +8,7 @@ const kinds = { p: 'void *', n: 'unsigned long', b: 'unsigned char' } as const;
 /** The functions that are used, by their place in CK_FUNCTION_LIST, and how many arguments of which kind they take. */
 const functions = {
   initialize: [0, ['p']],
+  finalize: [1, ['p']],
   getSlotList: [4, ['b', 'p', 'p']],
   getTokenInfo: [6, ['n', 'p']],
   openSession: [12, ['n', 'n', 'p', 'p', 'p']],
@@ -32,6 +33,8 @@ const listed = 68;
 export interface Module {
   /** Rejects with CryptokiError where the library does not say CKR_OK. */
   call(name: FunctionName, ...values: readonly Argument[]): Promise<void>;
+  /** Everything anew, for libraries that do not find a token again by themselves. All sessions of the process end. */
+  restart?(): Promise<void>;
 }
 
 export class CryptokiError extends Error {
@@ -67,14 +70,10 @@ async function open(file: string): Promise<Module> {
     throw new GarrisonError('UNIMPLEMENTED', 'PKCS#11 libraries are not loaded on Windows', { place: 'ca.keys' });
   }
   const module = new ForeignModule(functionsOf(file));
-  const options = Buffer.alloc(48); // CK_C_INITIALIZE_ARGS: the library may lock as the system does
-  options.writeBigUInt64LE(BigInt(flags.osLocking), 32);
   try {
-    await module.call('initialize', options);
+    await module.initialize();
   } catch (error) {
-    if (!(error instanceof CryptokiError) || error.code !== results.cryptokiAlreadyInitialized) {
-      throw unusable(file, 'it cannot be initialised', error);
-    }
+    throw unusable(file, 'it cannot be initialised', error);
   }
   return module;
 }
@@ -86,6 +85,21 @@ class ForeignModule implements Module {
 
   constructor(found: ReadonlyMap<FunctionName, Foreign>) {
     this.#functions = found;
+  }
+
+  async initialize(): Promise<void> {
+    const options = Buffer.alloc(48); // CK_C_INITIALIZE_ARGS: the library may lock as the system does
+    options.writeBigUInt64LE(BigInt(flags.osLocking), 32);
+    try {
+      await this.call('initialize', options);
+    } catch (error) {
+      if (!(error instanceof CryptokiError) || error.code !== results.cryptokiAlreadyInitialized) throw error;
+    }
+  }
+
+  async restart(): Promise<void> {
+    await this.call('finalize', null);
+    await this.initialize();
   }
 
   call(name: FunctionName, ...values: readonly Argument[]): Promise<void> {

@@ -5,6 +5,7 @@ export class SessionPool {
   readonly all: readonly Session[];
   readonly #free: Session[];
   readonly #waiting: ((session: Session) => void)[] = [];
+  readonly #idle: (() => void)[] = [];
 
   constructor(sessions: readonly Session[]) {
     this.all = sessions;
@@ -19,6 +20,13 @@ export class SessionPool {
       const next = this.#waiting.shift();
       if (next === undefined) this.#free.push(session);
       else next(session);
+      if (this.#free.length === this.all.length) for (const resolve of this.#idle.splice(0)) resolve();
     }
+  }
+
+  /** Resolves when nobody has a session: no other thread is inside the library for this connection. */
+  idle(): Promise<void> {
+    if (this.#free.length === this.all.length) return Promise.resolve();
+    return new Promise((resolve) => this.#idle.push(resolve));
   }
 }

@@ -47,6 +47,8 @@ const broken: ReadonlySet<number> = new Set([
 export class Token implements AsyncDisposable {
   readonly #options: TokenOptions;
   readonly #stopped = new AbortController();
+  /** Of broken connections, while calls on them have not come back. */
+  readonly #left = new Set<SessionPool>();
   #pool: SessionPool | undefined;
   #connecting: Promise<SessionPool> | undefined;
   #recovering = false;
@@ -146,6 +148,8 @@ export class Token implements AsyncDisposable {
   async #drop(pool: SessionPool): Promise<void> {
     if (this.#pool !== pool) return;
     this.#pool = undefined;
+    this.#left.add(pool);
+    void pool.idle().then(() => this.#left.delete(pool));
     await this.#close(pool.all);
   }
 
@@ -164,10 +168,19 @@ export class Token implements AsyncDisposable {
 
   async #recover(): Promise<void> {
     const { signal } = this.#stopped;
+    const { clock, module } = this.#options;
     while (this.#pool === undefined && this.#refused === undefined) {
-      await this.#options.clock.sleep(retryMs, signal);
+      await clock.sleep(retryMs, signal);
       if (signal.aborted) return;
-      await this.#connected().catch(() => undefined);
+      try {
+        await this.#connected();
+        return;
+      } catch {
+        // Why not has been said.
+      }
+      await Promise.all([...this.#left].map((pool) => pool.idle()));
+      this.#left.clear();
+      await module.restart?.().catch(() => undefined);
     }
   }
 
