@@ -163,19 +163,25 @@ export class FoundVerdict implements Verdict {
     const tracking = new TrackingBag(this.#facts.bag);
     this.#replay(this.#program, this.#facts, this.#evidence, this.#finding, tracking);
     const references = tracking.references();
-    return [...references, ...respelled(references)];
+    for (const reference of respelled(references)) references.push(reference);
+    return references;
   }
 }
+
+const headers = 'request.headers';
 
 /**
  * A header `x_role` is a wide reading of `x-role`. Whoever remembers this verdict must not use it for a request that has
  * the other spelling, so its absence is a reference too.
  */
-function respelled(references: readonly Reference[]): Reference[] {
-  const known = new Set(references.map(({ name, key }) => `${name}\0${key ?? ''}`));
-  return references.flatMap(({ name, key }): Reference[] => {
-    if (name !== 'request.headers' || !key?.includes('-')) return [];
+function respelled(references: readonly Reference[]): readonly Reference[] {
+  const more: Reference[] = [];
+  let known: Set<string | undefined> | undefined;
+  for (const { name, key } of references) {
+    if (name !== headers || key?.includes('-') !== true) continue;
+    known ??= new Set(references.map((reference) => (reference.name === headers ? reference.key : undefined)));
     const other = key.replaceAll('-', '_');
-    return known.has(`${name}\0${other}`) ? [] : [{ name, key: other, condition: 'absence' }];
-  });
+    if (!known.has(other)) more.push({ name, key: other, condition: 'absence' });
+  }
+  return more;
 }

@@ -25,7 +25,8 @@ export function tokenReferences({ rules }: TokenRequest, bag: AttributeBag): Ref
 }
 
 /** The references of both lists, each once. */
-export function joinReferences(known: readonly Reference[], more: readonly Reference[]): Reference[] {
+export function joinReferences(known: readonly Reference[], more: readonly Reference[]): readonly Reference[] {
+  if (more.length === 0) return known;
   const nameOf = ({ name, key }: Reference): string => JSON.stringify([name, key ?? null]);
   const seen = new Set(known.map(nameOf));
   return [...known, ...more.filter((reference) => !seen.has(nameOf(reference)))];
