@@ -5,6 +5,7 @@ import { oids } from '../der/oids.ts';
 import { tags } from '../der/tags.ts';
 import { encodePem } from '../pem.ts';
 import { edwardsFault } from './edwards-strength.ts';
+import { publishedIn } from './published-keys.ts';
 import { checkRsaStrength } from './rsa-strength.ts';
 
 export const keyTypes = ['ecdsa-p256', 'ecdsa-p384', 'ed25519', 'rsa'] as const;
@@ -31,6 +32,8 @@ export function readPublicKey(spki: Uint8Array, place = 'public key'): PublicKey
   const bits = info.octetsOfBitString('subjectPublicKey');
   info.end();
   checkStrength(type, bits, place);
+  const published = publishedIn(spki);
+  if (published !== undefined) throw weak(place, `has a key whose private half is published (${published})`);
   return { type, spki, bits, key: importKey(spki, place) };
 }
 

@@ -11,6 +11,7 @@ import { openAuthorities } from './authority/open-authorities.ts';
 import type { CaCounts } from './ca-counts.ts';
 import { Federation } from './federation/federation.ts';
 import { followOthers } from './follow-others.ts';
+import { readBlockedKeys, type KeyCheck } from './issuing/blocked-keys.ts';
 import { IssuingDesk } from './issuing/desk.ts';
 import { BorrowedKeys } from './keys/borrowed-keys.ts';
 import { tokenReadiness } from './keys/token-readiness.ts';
@@ -50,6 +51,7 @@ export interface CaCore extends AsyncDisposable {
   /** Where authorities come from. */
   readonly origin: OpenSource;
   readonly instance: () => number;
+  readonly checkKey: KeyCheck;
   readonly revocations: Revocations;
   readonly registrations: Registrations;
   readonly desk: IssuingDesk;
@@ -90,8 +92,10 @@ export async function openCaCore(
   const tokens = new TokenDesk(ledger, clock, authorities);
   opening.defer(followOthers(ledger, { authorityDesk, revocations, tokens, logger }));
   const writable = opening.use(new LedgerReadiness(ledger, { readiness: admin.readiness, clock, logger }));
+  const checkKey = readBlockedKeys(settings.blockedKeys);
   const desk = new IssuingDesk({
     ...press,
+    checkKey,
     authorities,
     trustDomain,
     instance,
@@ -144,6 +148,7 @@ export async function openCaCore(
     jwtDesk,
     origin,
     instance,
+    checkKey,
     revocations,
     registrations,
     desk,

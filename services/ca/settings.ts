@@ -39,6 +39,8 @@ export interface CaSettings extends WorkloadSocketConfig {
   /** A folder; absent: authorities are made or asked for. */
   readonly pluggedIn: string | undefined;
   readonly upstream: UpstreamConfig | undefined;
+  /** A file with hashes of keys that are certified no more. */
+  readonly blockedKeys: string | undefined;
   readonly callers: CallersConfig;
   readonly nodes: NodesConfig;
   readonly attestors: AttestorsConfig;
@@ -76,6 +78,7 @@ export function caSettings(config: Config): CaSettings {
     keys: ca.keys,
     pluggedIn: ca.pluggedIn,
     upstream: ca.upstream,
+    blockedKeys: ca.blockedKeys,
     callers: ca.callers,
     nodes: ca.nodes,
     attestors: ca.attestors,

@@ -12,6 +12,7 @@ import type { UnaryHandler } from '#runtime/grpc/method.ts';
 import { grantOf, type Registrations } from '#services/workload/registrations.ts';
 import type { Authorities } from '../authority/authorities.ts';
 import type { Authenticator } from '../certificate-service/claim.ts';
+import type { KeyCheck } from '../issuing/blocked-keys.ts';
 import { recordAndSign, type Press } from '../issuing/record-and-sign.ts';
 
 interface Parts extends Press {
@@ -21,6 +22,7 @@ interface Parts extends Press {
   readonly trustDomain: TrustDomain;
   readonly instance: () => number;
   readonly logger: Logger;
+  readonly checkKey: KeyCheck;
 }
 
 const backdateSeconds = 60;
@@ -33,7 +35,7 @@ const longestSeconds = 30 * day;
  * names its identity. On the record like every signature.
  */
 export function newIntermediate(parts: Parts): UnaryHandler<NewIntermediateRequest, NewIntermediateResponse> {
-  const { bySvid, authorities, registrations, trustDomain, instance, clock, logger } = parts;
+  const { bySvid, authorities, registrations, trustDomain, instance, clock, logger, checkKey } = parts;
   return async ({ csr, ttlSeconds }, context) => {
     const claim = await bySvid(context);
     if (claim === undefined) {
@@ -43,6 +45,7 @@ export function newIntermediate(parts: Parts): UnaryHandler<NewIntermediateReque
     }
     const right = rightOf(registrations, claim.id.toString());
     const { publicKey } = readRequest(csr);
+    checkKey(publicKey);
     const authority = authorities.active();
     const { issuing, root } = authority;
     if ([issuing, root].some(({ publicKey: own }) => own.key.equals(publicKey.key))) {

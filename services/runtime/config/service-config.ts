@@ -28,6 +28,7 @@ export interface CaConfig extends WorkloadSocketConfig {
   /** A folder with the files of an authority that somebody else made, as Istio's `cacerts`. */
   readonly pluggedIn: string | undefined;
   readonly upstream: UpstreamConfig | undefined;
+  readonly blockedKeys: string | undefined;
   /** PostgreSQL; undefined: a file in the state folder. */
   readonly database: string | undefined;
   readonly databasePasswordFile: string | undefined;
@@ -108,6 +109,10 @@ export function caShape(folder: string): Shape<CaConfig> {
     pluggedIn: field(pathIn(folder), {
       nullable: true,
       describe: 'a folder with ca-cert.pem, ca-key.pem, cert-chain.pem and root-cert.pem of an authority made elsewhere',
+    }),
+    blockedKeys: field(pathIn(folder), {
+      nullable: true,
+      describe: 'a file with the SHA-256 of public keys, one a line, that are certified no more',
     }),
     upstream: field(upstreamShape(folder), {
       nullable: true,

@@ -1,4 +1,4 @@
-import { createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
+import { createECDH, createPublicKey, generateKeyPairSync, type JsonWebKey, type KeyObject } from 'node:crypto';
 import { describe, expect, test } from '@jest/globals';
 import { readRequest } from '#ca/csr/read-request.ts';
 import { writeRequest } from '#ca/csr/write-request.ts';
@@ -26,6 +26,7 @@ const keys: Record<string, KeyObject> = {
   'P-384': generateKeyPairSync('ec', { namedCurve: 'P-384' }).privateKey,
   Ed25519: generateKeyPairSync('ed25519').privateKey,
   'RSA-2048': generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey,
+  'RSA-3072': generateKeyPairSync('rsa', { modulusLength: 3072 }).privateKey,
 };
 
 describe('a request that is right', () => {
@@ -61,6 +62,33 @@ const rsa = (bits: number, exponent = 65537): KeyObject =>
 function rsaSpki(modulus: Uint8Array, exponent: Uint8Array): Uint8Array {
   const algorithm = der.sequence(der.oid(oids.rsaEncryption), der.nullValue());
   return der.sequence(algorithm, der.bitString(der.sequence(der.element(2, modulus), der.element(2, exponent))));
+}
+
+function spkiOfJwk(jwk: JsonWebKey): Uint8Array {
+  return createPublicKey({ key: jwk, format: 'jwk' }).export({ format: 'der', type: 'spki' });
+}
+
+function generator(): Uint8Array {
+  const one = createECDH('prime256v1');
+  one.setPrivateKey(Buffer.from('1'.padStart(64, '0'), 'hex'));
+  const point = one.getPublicKey();
+  const [x, y] = [point.subarray(1, 33), point.subarray(33)].map((each) => each.toString('base64url')) as [
+    string,
+    string,
+  ];
+  return spkiOfJwk({ kty: 'EC', crv: 'P-256', x, y });
+}
+
+/** In the group of 65537 modulo each of the primes that tell (CVE-2017-15361), and without a small factor. */
+function infineonLike(): Uint8Array {
+  const telling = [11, 13, 17, 19, 37, 53, 61, 71, 73, 79, 97, 103, 107, 109, 127, 151, 157];
+  const product = telling.reduce((all, prime) => all * BigInt(prime), 2n);
+  const small = Array.from({ length: 750 }, (_, n) => n + 2).filter((n) =>
+    [2, 3, 5, 7, 11, 13, 17, 19, 23].every((p) => n === p || n % p !== 0),
+  );
+  let modulus = ((1n << 2047n) / product) * product + (65537n ** 3n % product) + product;
+  while (small.some((prime) => modulus % BigInt(prime) === 0n)) modulus += product;
+  return Buffer.from(`00${modulus.toString(16)}`, 'hex');
 }
 
 function modulusOf(key: KeyObject): Uint8Array {
@@ -163,6 +191,23 @@ const broken: Record<string, [Uint8Array, RegExp]> = {
     /small factor|exponent|bits/,
   ],
   'a modulus of close primes': [buildRequest({ spki: rsaSpki(closePrimes(), f4) }), /too close|small factor/],
+  'a modulus of Infineon’s generator': [buildRequest({ spki: rsaSpki(infineonLike(), f4) }), /broken generator/],
+  'the P-256 key of RFC 7515': [
+    buildRequest({
+      spki: spkiOfJwk({
+        kty: 'EC',
+        crv: 'P-256',
+        x: 'f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU',
+        y: 'x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0',
+      }),
+    }),
+    /private half is published \(RFC 7515 A.3\)/,
+  ],
+  'the Ed25519 key of RFC 8032': [
+    buildRequest({ spki: edwards('d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a') }),
+    /private half is published \(RFC 8032 7.1\)/,
+  ],
+  'the P-256 key whose private half is 1': [buildRequest({ spki: generator() }), /the generator of P-256/],
   'an Ed25519 key of order 1': [buildRequest({ spki: edwards('01') }), /small order/],
   'an Ed25519 key of order 4': [buildRequest({ spki: edwards('00') }), /small order/],
   'an Ed25519 key beyond the field': [buildRequest({ spki: edwards('f'.repeat(63) + 'f') }), /canonical/],
