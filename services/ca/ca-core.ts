@@ -126,7 +126,7 @@ export async function openCaCore(
   const registrations = new Registrations();
   registrations.onChange(() => changes.bump());
   federation.onChange(() => changes.bump());
-  const keeper = opening.use(new SvidKeeper({ source, clock, logger, changes, random }));
+  const keeper = opening.use(new SvidKeeper({ source, clock, logger, random }));
   const identity = opening.use(
     await ownIdentity({ desk, authorities, revocations, trustDomain, serverNames, clock, logger, random }),
   );

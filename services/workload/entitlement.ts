@@ -42,24 +42,6 @@ export async function entitledOrRefused(options: WorkloadApiOptions, attested: A
   });
 }
 
-/** Builds a message after every change and sends it when it says something new. */
-export async function* follow<T>(
-  changes: Changes,
-  signal: AbortSignal,
-  build: () => Promise<{ message: T; print: string }>,
-): AsyncGenerator<T, void, void> {
-  let sent: string | undefined;
-  while (!signal.aborted) {
-    const seen = changes.version;
-    const { message, print } = await build();
-    if (print !== sent) {
-      sent = print;
-      yield message;
-    }
-    await changes.after(seen, signal);
-  }
-}
-
 /** Workload API §5.2.1: a hint is unique in a response, and the first SVID is the default. */
 export function uniqueHints(): (hint: string | undefined) => string {
   const given = new Set<string>();

@@ -1,21 +1,31 @@
 import type { Registration } from '#policies/documents/index.ts';
 import type { Clock } from '#runtime/clock.ts';
 import type { Attested } from './attest-unix.ts';
+import { Changes } from './changes.ts';
 import { entitledOrRefused, type WorkloadApiOptions } from './entitlement.ts';
 import type { KeptSvid, Lease, SvidKeeper } from './svid-keeper.ts';
 import { TrustReader, type TrustNow } from './trust-now.ts';
 
-/** What callers of one kind hold at one moment. The same object for as long as it says the same. */
-export interface Holding {
+/** What callers of one kind are at one moment. The same object for as long as it says the same. */
+export interface Standing {
+  /** Not empty, in the order of the documents. */
   readonly registrations: readonly Registration[];
-  /** In the order of the registrations: the first is the default identity. */
-  readonly svids: readonly KeptSvid[];
   readonly trust: TrustNow;
 }
 
+/** And what they hold. */
+export interface Holding extends Standing {
+  /** In the order of the registrations: the first is the default identity. */
+  readonly svids: readonly KeptSvid[];
+}
+
 export interface Holder extends Disposable {
+  /** Grows with everything that may change what is held. */
+  readonly changes: Changes;
+  /** Throws PERMISSION_DENIED where the caller is nobody here. */
+  readonly standing: () => Promise<Standing>;
   /** Throws PERMISSION_DENIED where there is nothing to hold, UNAVAILABLE where it cannot be had now. */
-  current(): Promise<Holding>;
+  readonly holding: () => Promise<Holding>;
 }
 
 export interface HoldingOptions extends WorkloadApiOptions {
@@ -23,22 +33,31 @@ export interface HoldingOptions extends WorkloadApiOptions {
   readonly clock: Clock;
 }
 
+/** Something made once for each version of the world. */
+interface Made<T> {
+  readonly version: string;
+  readonly promise: Promise<T>;
+}
+
 interface Entry {
   readonly attested: Attested;
+  readonly changes: Changes;
   users: number;
-  /** Of `changes`, when `built` was begun. */
-  version: number;
-  built: Promise<Holding> | undefined;
-  last: Holding | undefined;
+  standing: Made<Standing> | undefined;
+  holding: Made<Holding> | undefined;
+  lastStanding: Standing | undefined;
+  lastHolding: Holding | undefined;
   leases: readonly Lease[];
 }
 
 /** Kinds of callers that nobody belongs to at the moment, remembered for those who come back. */
 const idleKept = 256;
+/** How many kinds are told of a change in one turn of the event loop. */
+const batch = 32;
 
 /**
  * What each kind of caller holds, made once per change and shared by all of its streams: who has the same selectors is
- * entitled to the same. SVIDs are kept fresh only while somebody listens.
+ * entitled to the same. SVIDs are kept fresh only while somebody listens; a renewed one wakes only those who hold it.
  */
 export class Holdings {
   readonly #options: HoldingOptions;
@@ -49,6 +68,7 @@ export class Holdings {
   constructor(options: HoldingOptions) {
     this.#options = options;
     this.#trust = new TrustReader(options.trust, options.changes);
+    void this.#spread();
   }
 
   open(attested: Attested): Holder {
@@ -57,13 +77,33 @@ export class Holdings {
     this.#entries.set(kind, entry);
     this.#idle.delete(kind);
     entry.users += 1;
-    return { current: () => this.#current(entry), [Symbol.dispose]: () => this.#leave(kind, entry) };
+    return {
+      changes: entry.changes,
+      standing: () => this.#standing(entry),
+      holding: () => this.#holding(entry),
+      [Symbol.dispose]: () => this.#leave(kind, entry),
+    };
+  }
+
+  /** Tells every kind of caller that registrations or trust may be others, a few at a time: others are served meanwhile. */
+  async #spread(): Promise<void> {
+    const { changes } = this.#options;
+    for (const never = new AbortController(); ;) {
+      const seen = changes.version;
+      let told = 0;
+      for (const { users, changes: own } of this.#entries.values()) {
+        if (users > 0) own.bump();
+        told += 1;
+        if (told % batch === 0) await new Promise(setImmediate);
+      }
+      await changes.after(seen, never.signal);
+    }
   }
 
   #leave(kind: string, entry: Entry): void {
     entry.users -= 1;
     if (entry.users > 0) return;
-    entry.built = undefined;
+    entry.standing = entry.holding = undefined;
     releaseAll(entry);
     this.#idle.add(kind);
     const [oldest] = this.#idle;
@@ -72,42 +112,70 @@ export class Holdings {
     this.#entries.delete(oldest);
   }
 
-  #current(entry: Entry): Promise<Holding> {
-    const { version } = this.#options.changes;
-    if (entry.built !== undefined && entry.version === version && !this.#expired(entry)) return entry.built;
-    entry.version = version;
-    const built = this.#build(entry);
-    entry.built = built;
-    built.catch(() => {
-      // What failed now may succeed for whoever asks next.
-      if (entry.built === built) entry.built = undefined;
+  #standing(entry: Entry): Promise<Standing> {
+    const version = String(this.#options.changes.version);
+    if (entry.standing?.version === version) return entry.standing.promise;
+    const made = { version, promise: this.#stand(entry) };
+    entry.standing = made;
+    made.promise.catch(() => {
+      if (entry.standing === made) entry.standing = undefined;
     });
-    return built;
+    return made.promise;
   }
 
-  #expired({ last }: Entry): boolean {
+  async #stand(entry: Entry): Promise<Standing> {
+    const registrations = await entitledOrRefused(this.#options, entry.attested);
+    const trust = this.#trust.now();
+    const last = entry.lastStanding;
+    if (last?.trust === trust && same(last.registrations, registrations)) return last;
+    return (entry.lastStanding = { registrations, trust });
+  }
+
+  #holding(entry: Entry): Promise<Holding> {
+    const version = `${this.#options.changes.version} ${entry.changes.version}`;
+    if (entry.holding?.version === version && !this.#expired(entry)) return entry.holding.promise;
+    const made = { version, promise: this.#hold(entry) };
+    entry.holding = made;
+    made.promise.catch(() => {
+      // What failed now may succeed for whoever asks next.
+      if (entry.holding === made) entry.holding = undefined;
+    });
+    return made.promise;
+  }
+
+  #expired({ lastHolding }: Entry): boolean {
     const now = this.#options.clock.now();
-    return last?.svids.some(({ leaf }) => leaf.notAfter <= now) ?? false;
+    return lastHolding?.svids.some(({ leaf }) => leaf.notAfter <= now) ?? false;
   }
 
-  async #build(entry: Entry): Promise<Holding> {
-    const { attested } = entry;
-    const registrations = await entitledOrRefused(this.#options, attested);
-    const leases = await this.#options.keeper.leaseAll(registrations, attested.caller);
+  async #hold(entry: Entry): Promise<Holding> {
+    const standing = await this.#standing(entry);
+    const { caller } = entry.attested;
+    const leases = await this.#options.keeper.leaseAll(standing.registrations, caller, () => entry.changes.bump());
     // The old leases go after the new ones are held: what both have in common stays alive.
     releaseAll(entry);
     entry.leases = leases;
     if (entry.users === 0) releaseAll(entry);
     const svids = leases.map(({ svid }) => svid);
-    const trust = this.#trust.now();
-    const { last } = entry;
-    if (last?.trust === trust && same(last.svids, svids) && same(last.registrations, registrations)) return last;
-    return (entry.last = { registrations, svids, trust });
+    const last = entry.lastHolding;
+    if (last?.trust === standing.trust && same(last.registrations, standing.registrations) && same(last.svids, svids)) {
+      return last;
+    }
+    return (entry.lastHolding = { ...standing, svids });
   }
 }
 
 function begin(attested: Attested): Entry {
-  return { attested, users: 0, version: -1, built: undefined, last: undefined, leases: [] };
+  return {
+    attested,
+    changes: new Changes(),
+    users: 0,
+    standing: undefined,
+    holding: undefined,
+    lastStanding: undefined,
+    lastHolding: undefined,
+    leases: [],
+  };
 }
 
 function releaseAll(entry: Entry): void {

@@ -1,21 +1,23 @@
 import { validateJwt } from '#ca/jwt/validate-jwt.ts';
-import { toJwtBundle } from '#ca/bundle/write-bundle.ts';
 import { parseSpiffeId } from '#ca/spiffe-id.ts';
 import type { Registration } from '#policies/documents/index.ts';
 import { GarrisonError } from '#proto/errors/index.ts';
-import type {
-  JWTBundlesRequest,
+import {
   JWTBundlesResponse,
-  JWTSVIDRequest,
-  JWTSVIDResponse,
-  ValidateJWTSVIDRequest,
-  ValidateJWTSVIDResponse,
+  type JWTBundlesRequest,
+  type JWTSVIDRequest,
+  type JWTSVIDResponse,
+  type ValidateJWTSVIDRequest,
+  type ValidateJWTSVIDResponse,
 } from '#proto/gen/spiffe/workload/workload.ts';
 import type { ServerStreamHandler, UnaryHandler } from '#runtime/grpc/method.ts';
 import type { Clock } from '#runtime/clock.ts';
-import { admit, entitledOrRefused, follow, uniqueHints, type WorkloadApiOptions } from './entitlement.ts';
+import { admit, entitledOrRefused, uniqueHints, type WorkloadApiOptions } from './entitlement.ts';
 import { federatedWith, idOf } from './federated.ts';
+import { followHolder, madeOnce } from './follow-holder.ts';
+import type { Standing } from './holdings.ts';
 import type { SvidSource } from './svid-source.ts';
+import type { StreamOptions } from './x509-api.ts';
 
 export interface JwtApiOptions extends WorkloadApiOptions {
   readonly clock: Clock;
@@ -38,20 +40,16 @@ export function fetchJwtSvid(options: JwtApiOptions): UnaryHandler<JWTSVIDReques
   };
 }
 
-/** SpiffeWorkloadAPI/FetchJWTBundles. */
-export function fetchJwtBundles(options: JwtApiOptions): ServerStreamHandler<JWTBundlesRequest, JWTBundlesResponse> {
+/** SpiffeWorkloadAPI/FetchJWTBundles. Messages are bytes already. */
+export function fetchJwtBundles({ holdings }: StreamOptions): ServerStreamHandler<JWTBundlesRequest, Buffer> {
+  const message = madeOnce(({ trust, registrations }: Standing) => {
+    const known = [[trust.trustDomain, trust.own] as const, ...federatedWith(trust, registrations)];
+    const bundles = new Map(known.map(([name, { jwks }]) => [idOf(name), jwks]));
+    return JWTBundlesResponse.encode({ bundles }).finish();
+  });
   return async function* (_, context) {
-    const caller = admit(context);
-    yield* follow(options.changes, context.signal, async () => {
-      const { trust } = options;
-      const federated = federatedWith(trust, await entitledOrRefused(options, caller));
-      const keys = [[trust.trustDomain, { jwtKeys: trust.jwtKeys() }] as const, ...federated];
-      const texts = keys.map(
-        ([domain, { jwtKeys }]) => [idOf(domain), JSON.stringify(toJwtBundle({ jwtKeys }))] as const,
-      );
-      const bundles = new Map(texts.map(([id, text]) => [id, Buffer.from(text)]));
-      return { message: { bundles }, print: texts.join('\n') };
-    });
+    using holder = holdings.open(admit(context));
+    yield* followHolder(holder, context.signal, holder.standing, message);
   };
 }
 
@@ -59,12 +57,16 @@ export function fetchJwtBundles(options: JwtApiOptions): ServerStreamHandler<JWT
 export function validateJwtSvid(options: JwtApiOptions): UnaryHandler<ValidateJWTSVIDRequest, ValidateJWTSVIDResponse> {
   return async ({ audience, svid }, context) => {
     const { trust, clock } = options;
-    const federated = new Map(federatedWith(trust, await entitledOrRefused(options, admit(context))));
+    const registrations = await entitledOrRefused(options, admit(context));
+    const known = new Set<string>(registrations.flatMap(({ federatesWith }) => federatesWith));
     const { id, claims } = await validateJwt({
       token: svid,
       audience,
       now: clock.now(),
-      keysOf: (domain) => (domain === trust.trustDomain ? trust.jwtKeys() : federated.get(domain)?.jwtKeys),
+      keysOf: (domain) => {
+        if (domain === trust.trustDomain) return trust.jwtKeys();
+        return known.has(domain) ? trust.foreign().get(domain)?.jwtKeys : undefined;
+      },
     });
     return { spiffeId: id.toString(), claims: { ...claims } };
   };

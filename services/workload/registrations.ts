@@ -26,10 +26,47 @@ export function grantOf({ metadata }: Registration): string {
   return `registration:${metadata.namespace}/${metadata.name}`;
 }
 
+interface Placed {
+  readonly at: number;
+  readonly registration: Registration;
+}
+
+/** Each registration under the one of its selectors that the fewest ask for. */
+type Index = ReadonlyMap<string, readonly Placed[]>;
+
+const indexes = new WeakMap<readonly Registration[], Index>();
+
 /** Registrations whose selectors all hold, in the order of the documents: the first is the default identity. */
 export function entitled(all: readonly Registration[], selectors: ReadonlySet<string>): Registration[] {
-  // INVARIANT: the parser refuses a registration without selectors, which would be everybody's.
-  return all.filter((one) => one.selectors.length > 0 && one.selectors.every((selector) => selectors.has(selector)));
+  const bySelector = indexOf(all);
+  const found: Placed[] = [];
+  for (const selector of selectors) {
+    for (const placed of bySelector.get(selector) ?? []) {
+      if (placed.registration.selectors.every((one) => selectors.has(one))) found.push(placed);
+    }
+  }
+  return found.sort((a, b) => a.at - b.at).map(({ registration }) => registration);
+}
+
+function indexOf(all: readonly Registration[]): Index {
+  let index = indexes.get(all);
+  if (index === undefined) indexes.set(all, (index = makeIndex(all)));
+  return index;
+}
+
+function makeIndex(all: readonly Registration[]): Index {
+  const asked = new Map<string, number>();
+  for (const { selectors } of all) for (const one of selectors) asked.set(one, (asked.get(one) ?? 0) + 1);
+  const bySelector = new Map<string, Placed[]>();
+  for (const [at, registration] of all.entries()) {
+    // INVARIANT: the parser refuses a registration without selectors, which would be everybody's; here it is nobody's.
+    const [rarest] = registration.selectors.toSorted((a, b) => (asked.get(a) ?? 0) - (asked.get(b) ?? 0));
+    if (rarest === undefined) continue;
+    const under = bySelector.get(rarest);
+    if (under === undefined) bySelector.set(rarest, [{ at, registration }]);
+    else under.push({ at, registration });
+  }
+  return bySelector;
 }
 
 /** Whether a node may ask for this identity on behalf of a workload. */

@@ -5,7 +5,6 @@ import type { Clock } from '#runtime/clock.ts';
 import { renewalTime, retryDelayMs } from '#runtime/identity/renewal-time.ts';
 import { sleepUntil } from '#runtime/identity/sleep-until.ts';
 import type { Logger } from '#runtime/logger.ts';
-import type { Changes } from './changes.ts';
 import { grantOf } from './registrations.ts';
 import type { Leaf, SvidSource } from './svid-source.ts';
 
@@ -26,8 +25,6 @@ export interface KeeperOptions {
   readonly source: SvidSource;
   readonly clock: Clock;
   readonly logger: Logger;
-  /** Bumped after every rotation. */
-  readonly changes: Changes;
   readonly random: () => number;
   /** How many SVIDs that nobody holds are kept for whoever asks next; the longest unused goes first. */
   readonly maxIdle?: number;
@@ -45,6 +42,8 @@ interface Entry {
   renewing: Promise<KeptSvid> | undefined;
   wake: AbortController;
   users: number;
+  /** Of those who hold it and want to hear of the next. */
+  readonly listeners: Set<() => void>;
 }
 
 /**
@@ -78,8 +77,12 @@ export class SvidKeeper implements Disposable {
   }
 
   /** The SVIDs of registrations, all or none. */
-  async leaseAll(registrations: readonly Registration[], caller: string): Promise<readonly Lease[]> {
-    const settled = await Promise.allSettled(registrations.map((one) => this.lease(one, caller)));
+  async leaseAll(
+    registrations: readonly Registration[],
+    caller: string,
+    onRenewed?: () => void,
+  ): Promise<readonly Lease[]> {
+    const settled = await Promise.allSettled(registrations.map((one) => this.lease(one, caller, onRenewed)));
     const leases = settled.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
     const failed = settled.find((one) => one.status === 'rejected');
     if (failed === undefined) return leases;
@@ -87,14 +90,18 @@ export class SvidKeeper implements Disposable {
     throw failed.reason;
   }
 
-  /** The SVID of a registration; release the lease when nobody listens any more. */
-  async lease(registration: Registration, caller: string): Promise<Lease> {
+  /** The SVID of a registration; release the lease when nobody listens any more. Until then `onRenewed` hears of a next one. */
+  async lease(registration: Registration, caller: string, onRenewed?: () => void): Promise<Lease> {
     const key = keyOf(registration);
     const entry = this.#entries.get(key) ?? this.#begin(key, registration, caller);
     entry.users += 1;
     this.#idle.delete(entry);
+    // One of its own, so that who holds it twice hears of it until both are released.
+    const listener = (): void => onRenewed?.();
+    entry.listeners.add(listener);
     let held = true;
     const release = (): void => {
+      entry.listeners.delete(listener);
       if (held) this.#leave(entry);
       held = false;
     };
@@ -136,6 +143,7 @@ export class SvidKeeper implements Disposable {
       renewing: undefined,
       wake,
       users: 0,
+      listeners: new Set(),
     };
     this.#entries.set(key, entry);
     current.then(
@@ -192,7 +200,7 @@ export class SvidKeeper implements Disposable {
     const next = await this.#issue(entry.registration, entry.caller);
     entry.current = Promise.resolve(next);
     entry.leaf = next.leaf;
-    this.#options.changes.bump();
+    for (const tell of entry.listeners) tell();
     return next;
   }
 
@@ -212,8 +220,9 @@ export class SvidKeeper implements Disposable {
         this.#drop(entry);
         return;
       }
-      entry.wake = new AbortController();
       failures = (await this.#renewed(entry, leaf, logger)) ? 0 : failures + 1;
+      // Who woke us meanwhile meant the one that is gone: once is enough.
+      entry.wake = new AbortController();
     }
   }
 

@@ -1,75 +1,53 @@
-import { createHash } from 'node:crypto';
-import type {
-  X509BundlesRequest,
+import {
   X509BundlesResponse,
-  X509SVIDRequest,
   X509SVIDResponse,
+  type X509BundlesRequest,
+  type X509SVIDRequest,
 } from '#proto/gen/spiffe/workload/workload.ts';
 import type { ServerStreamHandler } from '#runtime/grpc/method.ts';
-import { federatedWith, idOf, rootsByDomain } from './federated.ts';
-import { admit, entitledOrRefused, follow, uniqueHints, type WorkloadApiOptions } from './entitlement.ts';
-import type { KeptSvid, Lease, SvidKeeper } from './svid-keeper.ts';
+import { admit, uniqueHints } from './entitlement.ts';
+import { federatedWith, idOf } from './federated.ts';
+import { followHolder, madeOnce } from './follow-holder.ts';
+import type { Holding, Holdings, Standing } from './holdings.ts';
 
-export interface X509ApiOptions extends WorkloadApiOptions {
-  readonly keeper: SvidKeeper;
+export interface StreamOptions {
+  readonly holdings: Holdings;
+  /** Counts a stream; what it returns ends the counting. */
+  readonly opened: () => () => void;
 }
 
-/** SpiffeWorkloadAPI/FetchX509SVID: the first message at once, each message the full state. */
-export function fetchX509Svid(options: X509ApiOptions): ServerStreamHandler<X509SVIDRequest, X509SVIDResponse> {
-  const { changes, keeper } = options;
+/** SpiffeWorkloadAPI/FetchX509SVID: the first message at once, each message the full state. Messages are bytes already. */
+export function fetchX509Svid({ holdings, opened }: StreamOptions): ServerStreamHandler<X509SVIDRequest, Buffer> {
+  const message = madeOnce((holding: Holding) => X509SVIDResponse.encode(svidResponse(holding)).finish());
   return async function* (_, context) {
-    const caller = admit(context);
-    const closed = options.opened();
-    let held: readonly Lease[] = [];
+    using holder = holdings.open(admit(context));
+    const closed = opened();
     try {
-      yield* follow(changes, context.signal, async () => {
-        const registrations = await entitledOrRefused(options, caller);
-        const next = await keeper.leaseAll(registrations, caller.caller);
-        // The old leases go after the new ones are held: what both have in common stays alive.
-        for (const { release } of held) release();
-        held = next;
-        const svids = next.map(({ svid }) => svid);
-        const bundle = concatenated(options);
-        const federatedBundles = rootsByDomain(federatedWith(options.trust, registrations));
-        const print = [
-          digest(bundle),
-          ...[...federatedBundles].map(([id, roots]) => `${id} ${digest(roots)}`),
-          ...svids.map(({ leaf, hint }) => `${leaf.serial} ${hint}`),
-        ].join('\n');
-        return { message: svidResponse(svids, bundle, federatedBundles), print };
-      });
+      yield* followHolder(holder, context.signal, holder.holding, message);
     } finally {
-      for (const { release } of held) release();
       closed();
     }
   };
 }
 
 /** SpiffeWorkloadAPI/FetchX509Bundles: for the same callers, since who is nobody here has nobody to verify. */
-export function fetchX509Bundles(
-  options: WorkloadApiOptions,
-): ServerStreamHandler<X509BundlesRequest, X509BundlesResponse> {
+export function fetchX509Bundles({ holdings }: StreamOptions): ServerStreamHandler<X509BundlesRequest, Buffer> {
+  const message = madeOnce(({ trust, registrations }: Standing) => {
+    const bundles = new Map([
+      [idOf(trust.trustDomain), Buffer.concat(trust.own.roots)],
+      ...foreignRoots(trust, registrations),
+    ]);
+    return X509BundlesResponse.encode({ crl: [], bundles }).finish();
+  });
   return async function* (_, context) {
-    const caller = admit(context);
-    yield* follow(options.changes, context.signal, async () => {
-      const registrations = await entitledOrRefused(options, caller);
-      const { trust } = options;
-      const bundles = new Map([
-        [idOf(trust.trustDomain), concatenated(options)],
-        ...rootsByDomain(federatedWith(trust, registrations)),
-      ]);
-      const print = [...bundles].map(([id, roots]) => `${id} ${digest(roots)}`).join('\n');
-      return { message: { crl: [], bundles }, print };
-    });
+    using holder = holdings.open(admit(context));
+    yield* followHolder(holder, context.signal, holder.standing, message);
   };
 }
 
-function svidResponse(
-  svids: readonly KeptSvid[],
-  bundle: Buffer,
-  federatedBundles: Map<string, Buffer>,
-): X509SVIDResponse {
+function svidResponse({ svids, trust, registrations }: Holding): X509SVIDResponse {
   const hints = uniqueHints();
+  const bundle = Buffer.concat(trust.own.roots);
   return {
     svids: svids.map(({ leaf, key, hint }) => ({
       spiffeId: leaf.id.toString(),
@@ -80,14 +58,10 @@ function svidResponse(
       hint: hints(hint),
     })),
     crl: [],
-    federatedBundles,
+    federatedBundles: foreignRoots(trust, registrations),
   };
 }
 
-function concatenated({ trust }: WorkloadApiOptions): Buffer {
-  return Buffer.concat(trust.bundle());
-}
-
-function digest(bytes: Uint8Array): string {
-  return createHash('sha256').update(bytes).digest('hex');
+function foreignRoots(trust: Standing['trust'], registrations: Standing['registrations']): Map<string, Buffer> {
+  return new Map(federatedWith(trust, registrations).map(([name, { roots }]) => [idOf(name), Buffer.concat(roots)]));
 }

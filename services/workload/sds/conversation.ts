@@ -3,7 +3,6 @@ import type { BidiHandler } from '#runtime/grpc/method.ts';
 import type { Logger } from '#runtime/logger.ts';
 import { attestUnix } from '../attest-unix.ts';
 import type { Holding, Holdings } from '../holdings.ts';
-import type { Changes } from '../changes.ts';
 import { secretType, Secrets, type Offered } from './secrets.ts';
 
 export interface Heard {
@@ -22,7 +21,6 @@ export interface Conversation<Req, Res> {
 
 export interface SdsOptions {
   readonly holdings: Holdings;
-  readonly changes: Changes;
   readonly logger: Logger;
   /** Counts a stream; what it returns ends the counting. */
   readonly opened: () => () => void;
@@ -42,7 +40,7 @@ export function secretsOf(holding: Holding): Secrets {
 
 /** Answers at once what is asked and pushes what changes, for as long as the client holds the stream. */
 export function converse<Req extends { readonly typeUrl: string }, Res>(
-  { holdings, changes, logger, opened }: SdsOptions,
+  { holdings, logger, opened }: SdsOptions,
   begin: () => Conversation<Req, Res>,
 ): BidiHandler<Req, Res> {
   return async function* (requests, { peer, signal }) {
@@ -75,15 +73,15 @@ export function converse<Req extends { readonly typeUrl: string }, Res>(
       let missed = '';
       while (!signal.aborted) {
         turn = new AbortController();
-        const seen = changes.version;
+        const seen = holder.changes.version;
         if (ended !== undefined) break;
-        const secrets = secretsOf(await holder.current());
+        const secrets = secretsOf(await holder.holding());
         const response = conversation.answer(secrets);
         if (response !== undefined) yield response;
         const unknown = conversation.unknown(secrets).join(' ').slice(0, longestLogged);
         if (unknown !== missed && unknown !== '') logger.warn('secrets asked for in vain', { caller, names: unknown });
         missed = unknown;
-        await changes.after(seen, turn.signal);
+        await holder.changes.after(seen, turn.signal);
       }
       if (ended?.error !== undefined) throw asGarrisonError(ended.error);
     } finally {

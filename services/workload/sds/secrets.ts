@@ -6,9 +6,9 @@ import type { CertificateValidationContext } from '#proto/gen/envoy/extensions/t
 import { Secret } from '#proto/gen/envoy/extensions/transport_sockets/tls/v3/secret.ts';
 import { SPIFFECertValidatorConfig } from '#proto/gen/envoy/extensions/transport_sockets/tls/v3/tls_spiffe_validator_config.ts';
 import type { Any } from '#proto/gen/google/protobuf/any.ts';
+import { federatedWith, idOf } from '../federated.ts';
 import type { Holding } from '../holdings.ts';
 import type { KeptSvid } from '../svid-keeper.ts';
-import type { TrustNow } from '../trust-now.ts';
 
 export const secretType = 'type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret';
 const validatorType = 'type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.SPIFFECertValidatorConfig';
@@ -40,8 +40,8 @@ export class Secrets {
     this.#svids = new Map(svids.toReversed().map((svid) => [svid.leaf.id.toString(), svid]));
     [this.#first] = svids;
     this.#own = trust.trustDomain;
-    const federated = new Set(registrations.flatMap(({ federatesWith }) => federatesWith));
-    this.#bundles = bundlesFor(trust, federated);
+    const known = [[trust.trustDomain, trust.own] as const, ...federatedWith(trust, registrations)];
+    this.#bundles = new Map(known.map(([name, { roots }]) => [name, roots]));
   }
 
   /** Undefined where the caller is not entitled to anything of that name. */
@@ -88,12 +88,6 @@ export class Secrets {
   }
 }
 
-function bundlesFor(trust: TrustNow, federated: ReadonlySet<string>): Map<string, readonly Uint8Array[]> {
-  const bundles = new Map<string, readonly Uint8Array[]>([[trust.trustDomain, trust.roots]]);
-  for (const [name, roots] of trust.foreign) if (federated.has(name)) bundles.set(name, roots);
-  return bundles;
-}
-
 function certificate(name: string, { leaf, key }: KeptSvid): Secret {
   // X509-SVID §5.2: leaf and intermediates; the root is the bundle's.
   const certificateChain = inline(pem(leaf.chain.slice(0, -1)));
@@ -128,8 +122,4 @@ function inline(text: string): DataSource {
 
 function pem(ders: readonly Uint8Array[]): string {
   return ders.map((der) => encodePem('CERTIFICATE', der)).join('');
-}
-
-function idOf(trustDomain: string): string {
-  return `spiffe://${trustDomain}`;
 }

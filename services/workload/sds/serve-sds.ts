@@ -29,7 +29,7 @@ function fetchSecrets({ holdings }: SdsOptions): UnaryHandler<DiscoveryRequest, 
   return async (request, { peer }) => {
     checkType(request);
     using holder = holdings.open(attestUnix(peer));
-    const secrets = secretsOf(await holder.current());
+    const secrets = secretsOf(await holder.holding());
     const unknown = request.resourceNames.filter((name) => name !== '' && secrets.named(name) === undefined);
     if (unknown.length === 0) return answerOnce(secrets, request);
     const names = unknown.map((name) => `\`${name.slice(0, 200)}\``).join(', ');

@@ -25,10 +25,11 @@ const b = 'spiffe://example.org/b';
 
 function secretsOf(federatesWith: readonly string[], foreign: Record<string, Uint8Array[]> = {}): Secrets {
   const registrations = [{ federatesWith: [] }, { federatesWith }] as unknown as Registration[];
-  const known = Object.entries(foreign).map(([name, roots]) => [parseTrustDomain(name), roots] as const);
+  const sent = (roots: Uint8Array[]) => ({ roots, jwks: Buffer.alloc(0) });
+  const known = Object.entries(foreign).map(([name, roots]) => [parseTrustDomain(name), sent(roots)] as const);
   const trust = {
     trustDomain: parseTrustDomain('example.org'),
-    roots: [der(1), der(2)],
+    own: sent([der(1), der(2)]),
     foreign: new Map(known),
     print: '',
   };

@@ -2,7 +2,6 @@ import { describe, expect, test } from '@jest/globals';
 import { parseSpiffeId } from '#ca/spiffe-id.ts';
 import type { Registration } from '#policies/documents/index.ts';
 import { silentLogger } from '#runtime/logger.ts';
-import { Changes } from '#services/workload/changes.ts';
 import { SvidKeeper } from '#services/workload/svid-keeper.ts';
 import type { Leaf } from '#services/workload/svid-source.ts';
 import { aRegistration } from '#test/fakes/a-registration.ts';
@@ -13,9 +12,9 @@ const minute = 60_000;
 
 class Source {
   readonly clock = new TestClock();
-  readonly changes = new Changes();
   readonly keeper: SvidKeeper;
   issued = 0;
+  asked = 0;
   authority = 'first';
   away = false;
 
@@ -24,14 +23,14 @@ class Source {
       source: { issue: (registration) => this.#issue(registration), mintJwt: () => Promise.reject(new Error('none')) },
       clock: this.clock,
       logger: silentLogger,
-      changes: this.changes,
       random: () => 0.5,
       ...(maxIdle === undefined ? {} : { maxIdle }),
     });
   }
 
   async #issue({ spiffeId }: Registration): Promise<Leaf> {
-    await Promise.resolve();
+    this.asked += 1;
+    for (let turn = 0; turn < 10; turn += 1) await Promise.resolve();
     if (this.away) throw new Error('away');
     this.issued += 1;
     const now = this.clock.now();
@@ -62,14 +61,18 @@ describe('an SVID', () => {
 
   test('is renewed at half life while somebody holds it, and told', async () => {
     const source = new Source();
+    let told = 0;
+    const { release } = await source.keeper.lease(aRegistration('a'), 'test', () => (told += 1));
     await source.keeper.lease(aRegistration('a'), 'test');
-    const before = source.changes.version;
     await source.clock.advance(29 * minute);
     expect(source.issued).toBe(1);
     await source.clock.advance(2 * minute);
     expect(source.issued).toBe(2);
-    expect(source.changes.version).toBe(before + 1);
+    expect(told).toBe(1);
     expect(await source.serial('a')).toBe('2');
+    release();
+    await source.clock.advance(31 * minute);
+    expect([source.issued, told]).toEqual([3, 1]);
   });
 
   test('is forgotten at half life when nobody holds it', async () => {
@@ -131,6 +134,18 @@ describe('what stands on a spent authority', () => {
     expect(source.keeper.size.kept).toBe(2);
     expect(await source.serial('a')).toBe('4');
     expect(await source.serial('fresh')).toBe('3');
+  });
+
+  test('is made anew once, though it is said again while that is under way', async () => {
+    const source = new Source();
+    await source.keeper.lease(aRegistration('a'), 'test');
+    source.authority = 'second';
+    await source.keeper.renewUnder(new Set(['first']));
+    // The wake has been heard by now, the new one has not come yet.
+    while (source.asked < 2) await Promise.resolve();
+    void source.keeper.renewUnder(new Set(['first']));
+    await source.clock.advance(minute);
+    expect(source.issued).toBe(2);
   });
 
   test('is tried again until it succeeds', async () => {
