@@ -80,7 +80,8 @@ export function startTimeOf(stat: string): string {
   throw new GarrisonError('UNAVAILABLE', 'the kernel does not say when the process started');
 }
 
-function groupsOf(status: string): number[] {
+/** proc_pid_status(5): the supplementary groups. */
+export function groupsOf(status: string): number[] {
   return (/^Groups:[\t ]*([0-9 ]*)$/m.exec(status)?.[1] ?? '').split(' ').filter(Boolean).map(Number);
 }
 

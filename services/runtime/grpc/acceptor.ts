@@ -10,6 +10,7 @@ import type { Logger } from '../logger.ts';
 import { readPeerCredentials } from '../peer-credentials.ts';
 import { type Peer, identifyPeer } from '../peer.ts';
 import { secureContextOptions } from '../tls.ts';
+import { Arrivals, networkOf } from './arrivals.ts';
 
 export type Security =
   | { readonly kind: 'plaintext' }
@@ -32,7 +33,13 @@ export interface AcceptorOptions {
   readonly logger: Logger;
   readonly handshakeTimeoutMs: number;
   readonly maxConnections: number;
-  readonly onConnection: (socket: Socket, peer: Peer) => void;
+  /** `spoke` is to be called when the peer has begun to speak. */
+  readonly onConnection: (socket: Socket, peer: Peer, spoke: () => void) => void;
+}
+
+/** What a listener works with. */
+interface Door extends AcceptorOptions {
+  readonly arrivals: Arrivals;
 }
 
 /** Listens, learns who is there, once per connection, and hands over only connections whose peer may speak at all. */
@@ -43,9 +50,8 @@ export async function openAcceptor(
   options: AcceptorOptions,
 ): Promise<Acceptor> {
   const stopping: (() => void)[] = [];
-  const server = serverFor(address, security, options, stopping);
-  server.maxConnections = options.maxConnections;
-  server.on('drop', () => options.logger.warn('connection refused', { reason: 'too many connections' }));
+  const door = { ...options, arrivals: new Arrivals(options.maxConnections) };
+  const server = serverFor(address, security, door, stopping);
   const bound = await listen(server, address, place);
   server.on('error', (error) => options.logger.error('listener failed', { error }));
   return {
@@ -57,12 +63,12 @@ export async function openAcceptor(
   };
 }
 
-function serverFor(address: Address, security: Security, options: AcceptorOptions, stopping: (() => void)[]): Server {
+function serverFor(address: Address, security: Security, options: Door, stopping: (() => void)[]): Server {
   if (security.kind === 'tls') return tlsServer(security, options, stopping);
   return security.kind === 'loopback' ? loopbackServer(address, options) : plainServer(address, options);
 }
 
-function loopbackServer(address: Address, options: AcceptorOptions): Server {
+function loopbackServer(address: Address, options: Door): Server {
   if (isUnix(address) || isIP(address.host) === 0 || !isLoopback(address)) {
     throw new GarrisonError('INVALID_ARGUMENT', `\`${formatAddress(address)}\` is no loopback address`, {
       remedy: 'name an IP address that only this host reaches, such as `127.0.0.1`',
@@ -71,22 +77,22 @@ function loopbackServer(address: Address, options: AcceptorOptions): Server {
   const callers = new LoopbackCallers();
   return createServer({ noDelay: true }, (socket) => {
     socket.on('error', () => undefined);
+    if (!takePlace(socket, options, networkOf(socket.remoteAddress ?? 'gone'))) return;
     const refuse = (error: unknown): void => accept(socket, options, () => raise(error));
     callers.identify(socket).then((unix) => accept(socket, options, () => ({ ...tcpPeer(socket), unix })), refuse);
   });
 }
 
-function plainServer(address: Address, options: AcceptorOptions): Server {
+function plainServer(address: Address, options: Door): Server {
   return createServer({ noDelay: true }, (socket) => {
-    accept(socket, options, () => (isUnix(address) ? unixPeer(socket, address.path) : tcpPeer(socket)));
+    accept(socket, options, () => {
+      const peer = isUnix(address) ? unixPeer(socket, address.path) : tcpPeer(socket);
+      return takePlace(socket, options, whoIs(peer)) ? peer : undefined;
+    });
   });
 }
 
-function tlsServer(
-  security: Extract<Security, { kind: 'tls' }>,
-  options: AcceptorOptions,
-  stopping: (() => void)[],
-): TlsServer {
+function tlsServer(security: Extract<Security, { kind: 'tls' }>, options: Door, stopping: (() => void)[]): TlsServer {
   const { identity, clientCertificate } = security;
   const live = new LivePeers(identity, ({ subjectAltName }, reason) => {
     options.logger.warn('connection ended', { reason, peer: subjectAltName });
@@ -103,7 +109,9 @@ function tlsServer(
       });
     },
   );
-  server.on('connection', (socket: Socket) => live.arriving(socket));
+  server.prependListener('connection', (socket: Socket) => {
+    if (takePlace(socket, options, networkOf(socket.remoteAddress ?? 'gone'))) live.arriving(socket);
+  });
   server.on('tlsClientError', (error, socket) => {
     options.logger.info('connection refused', { reason: error.message, from: socket.remoteAddress ?? 'gone' });
     socket.destroy();
@@ -115,10 +123,11 @@ function tlsServer(
   return server;
 }
 
-function accept(socket: Socket, options: AcceptorOptions, identify: () => Peer): void {
+function accept(socket: Socket, options: Door, identify: () => Peer | undefined): void {
   socket.on('error', () => undefined);
   try {
-    options.onConnection(socket, identify());
+    const peer = identify();
+    if (peer !== undefined) options.onConnection(socket, peer, () => options.arrivals.spoke(socket));
   } catch (error) {
     options.logger.warn('connection refused', {
       reason: error instanceof GarrisonError ? error.describe() : error,
@@ -126,6 +135,18 @@ function accept(socket: Socket, options: AcceptorOptions, identify: () => Peer):
     });
     socket.destroy();
   }
+}
+
+/** Whether there is a place for it; else it is closed. */
+function takePlace(socket: Socket, { arrivals, logger }: Door, who: string): boolean {
+  const reason = arrivals.arrived(socket, who);
+  if (reason !== undefined) logger.debug('connection refused', { reason });
+  return reason === undefined;
+}
+
+/** Whose places they are: an address's, or on this host a user's. */
+function whoIs({ address, unix }: Peer): string {
+  return unix === undefined ? networkOf(address) : `uid ${unix.uid}`;
 }
 
 function raise(error: unknown): never {

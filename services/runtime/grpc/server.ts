@@ -7,6 +7,7 @@ import type { Logger } from '../logger.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Peer } from '../peer.ts';
 import { type Acceptor, type Security, openAcceptor } from './acceptor.ts';
+import { usualMostOpen } from './arrivals.ts';
 import { CallCounts } from './call-counts.ts';
 import { Call, type CallSetting } from './call.ts';
 import type { BidiHandler, MethodDefinition, ServerStreamHandler, UnaryHandler } from './method.ts';
@@ -41,12 +42,12 @@ export class GrpcServer implements AsyncDisposable {
   readonly #sessions = new Set<ServerHttp2Session>();
   readonly #enders = new Set<() => void>();
   readonly #http2;
-  #arriving: Peer | undefined;
+  #arriving: { readonly peer: Peer; readonly spoke: () => void } | undefined;
   #ending: Promise<void> | undefined;
 
   constructor(options: GrpcServerOptions) {
     const { logger, metrics, maxMessageBytes = 1_048_576, maxConcurrentStreams = 1000 } = options;
-    const { maxConnections = 10_000, handshakeTimeoutMs = 10_000, drainMs = 5000 } = options;
+    const { maxConnections = usualMostOpen(), handshakeTimeoutMs = 10_000, drainMs = 5000 } = options;
     this.#logger = logger;
     this.#options = { maxMessageBytes, maxConcurrentStreams, maxConnections, handshakeTimeoutMs, drainMs };
     const counts = new CallCounts();
@@ -84,9 +85,9 @@ export class GrpcServer implements AsyncDisposable {
   async listen(address: Address, security: Security, place: ListenPlace = {}): Promise<Address> {
     if (this.#ending !== undefined) throw new GarrisonError('FAILED_PRECONDITION', 'the server is ending');
     const { handshakeTimeoutMs, maxConnections } = this.#options;
-    const onConnection = (socket: Socket, peer: Peer): void => {
+    const onConnection = (socket: Socket, peer: Peer, spoke: () => void): void => {
       // The session is made, and `session` emitted, within this very call.
-      this.#arriving = peer;
+      this.#arriving = { peer, spoke };
       this.#http2.emit('connection', socket);
       this.#arriving = undefined;
     };
@@ -119,11 +120,12 @@ export class GrpcServer implements AsyncDisposable {
   }
 
   #adopt(session: ServerHttp2Session): void {
-    const peer = this.#arriving;
-    if (peer === undefined || this.#ending !== undefined) {
+    if (this.#arriving === undefined || this.#ending !== undefined) {
       session.destroy();
       return;
     }
+    const { peer, spoke } = this.#arriving;
+    session.once('remoteSettings', spoke);
     this.#sessions.add(session);
     session.on('close', () => this.#sessions.delete(session));
     session.on('stream', (stream, headers) => this.#dispatch(stream, headers, peer));

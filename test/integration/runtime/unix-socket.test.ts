@@ -1,11 +1,11 @@
 import { afterEach, expect, test } from '@jest/globals';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, realpathSync, statSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, realpathSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { fileKey } from '#runtime/peer-credentials.ts';
+import { fileKey, groupsOf, startTimeOf } from '#runtime/peer-credentials.ts';
 import { callUnary } from '#runtime/grpc/call-unary.ts';
 import { grpcClient } from '#runtime/grpc/client.ts';
 import { GrpcServer } from '#runtime/grpc/server.ts';
@@ -45,6 +45,8 @@ test('the kernel says who connects: user, group, process, and the file it runs',
     uid: process.getuid?.(),
     gid: process.getgid?.(),
     pid: process.pid,
+    startTime: startTimeOf(readFileSync('/proc/self/stat', 'latin1')),
+    groups: groupsOf(readFileSync('/proc/self/status', 'latin1')),
     executable: realpathSync(process.execPath),
     binary: fileKey(statSync(process.execPath, { bigint: true })),
   });
