@@ -2,9 +2,10 @@ import { MapBag } from '#proto/attributes/index.ts';
 import type { AttributeValue } from '#proto/attributes/index.ts';
 import { readAddress } from '../compile/address.ts';
 import type { Workload } from '../compile/select.ts';
+import { otherPrincipalsAttribute } from '../decide/facts.ts';
 import { metadataAttribute, metadataEntry } from '../decide/metadata.ts';
 import { certificateFaultAttribute } from '../decide/refuse-peer.ts';
-import type { Mesh } from '../documents/mesh.ts';
+import type { Mesh, Profile } from '../documents/mesh.ts';
 import { readCertificate } from './certificate.ts';
 import type { Request } from './request-shape.ts';
 
@@ -17,7 +18,7 @@ export function bagOf(request: Request, workload: Workload, mesh: Mesh): MapBag 
   put('context.protocol', request.protocol);
   put('context.reporter.kind', 'inbound');
   putDestination(put, request, workload, mesh);
-  putSource(put, request, mesh);
+  putSource(put, request, mesh.namespaceProfiles?.get(workload.namespace) ?? mesh.profile);
   put('connection.requested_server_name', request.sni);
   if (request.protocol !== 'tcp') putRequest(put, request);
   const metadata = metadataOf(request.metadata);
@@ -41,16 +42,17 @@ function putDestination(put: Put, { destination }: Request, workload: Workload, 
   put('destination.port', destination?.port === undefined ? undefined : BigInt(destination.port));
 }
 
-function putSource(put: Put, { source }: Request, mesh: Mesh): void {
+function putSource(put: Put, { source }: Request, profile: Profile): void {
   if (source === undefined) return;
   const { ip, port, remoteIp, proxiedIp, certificate } = source;
   put('source.ip', addressBytes(ip));
   put('source.port', port === undefined ? undefined : BigInt(port));
   put('origin.ip', addressBytes(remoteIp));
   put('garrison.source.proxied_ip', addressBytes(proxiedIp));
-  const read = certificate === undefined ? undefined : readCertificate(certificate, mesh.profile);
+  const read = certificate === undefined ? undefined : readCertificate(certificate, profile);
   const principal = read === undefined ? source.principal?.replace(/^spiffe:\/\//, '') : read.principal;
   put('source.principal', principal);
+  if (read !== undefined && read.others.length > 0) put(otherPrincipalsAttribute, read.others.join('\n'));
   put(certificateFaultAttribute, read?.fault);
   put('connection.mtls', principal !== undefined || read !== undefined);
 }

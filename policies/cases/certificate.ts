@@ -5,22 +5,21 @@ import type { Certificate } from './request-shape.ts';
 /** What a sidecar makes of a client certificate whose chain is good: an identity, or what is wrong with it. */
 export interface CertificateReading {
   readonly principal: string | undefined;
+  /** Further ones, of the profile `istio` only. */
+  readonly others: readonly string[];
   readonly fault: string | undefined;
 }
 
 const scheme = 'spiffe://';
 
-/** Strict: X509-SVID §5.2. The `istio` profile takes the first URI that is a SPIFFE ID in form, as Envoy's matchers do. */
+/** Strict: X509-SVID §5.2. The `istio` profile takes every URI that is a SPIFFE ID in form: Envoy's matchers try each. */
 export function readCertificate(certificate: Certificate, profile: Profile): CertificateReading {
   const fault = certificateFault(certificate);
-  const uri =
-    profile === 'strict'
-      ? fault === undefined
-        ? certificate.uriSans[0]
-        : undefined
-      : certificate.uriSans.find((name) => name.startsWith(scheme));
+  const fit = profile === 'strict' && fault !== undefined ? [] : certificate.uriSans;
+  const [uri, ...others] = fit.filter((name) => name.startsWith(scheme));
   return {
     principal: uri?.slice(scheme.length),
+    others: others.map((name) => name.slice(scheme.length)),
     fault: uri === undefined ? (fault ?? 'it has no SPIFFE ID') : undefined,
   };
 }

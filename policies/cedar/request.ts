@@ -1,3 +1,4 @@
+import { GarrisonError } from '#proto/errors/index.ts';
 import type { AttributeValue, StringMap } from '#proto/attributes/index.ts';
 import type { Workload } from '../compile/select.ts';
 import { underivable } from '../decide/facts.ts';
@@ -14,6 +15,9 @@ import { contextTypes, copiedAttributes } from './vocabulary.ts';
 export const anonymous = '';
 
 export function cedarRequest(facts: Facts, workload: Workload): CedarRequest {
+  if (facts.others !== undefined) {
+    throw new GarrisonError('INVALID_ARGUMENT', 'Cedar is asked about one caller, and the certificate names several');
+  }
   const context: Record<string, CedarValue> = {};
   const entities: CedarEntity[] = [];
   const put = (name: string, value: CedarValue | undefined): void => {

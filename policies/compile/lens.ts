@@ -26,11 +26,28 @@ function lens(id: string, read: (facts: Facts, mode: Mode) => Readings): Lens {
   return { id, list: false, read };
 }
 
+type Other = NonNullable<Facts['others']>[number];
+
+/** Of a certificate with several names, each counts. */
+function withOthers(facts: Facts, first: string | undefined, read: (other: Other) => string | undefined): Readings {
+  const all = [first, ...(facts.others ?? []).map(read)].filter((one) => one !== undefined);
+  return all.length === 0 ? undefined : all;
+}
+
+function ofIdentity(part: 'namespace' | 'account' | 'trustDomain'): (facts: Facts) => Readings {
+  return (facts) =>
+    facts.others === undefined
+      ? facts.identity?.[part]
+      : withOthers(facts, facts.identity?.[part], ({ identity }) => identity[part]);
+}
+
 export const lenses = {
-  principal: lens('source.principal', (facts) => facts.principal),
-  namespace: lens('source.namespace', (facts) => facts.identity?.namespace),
-  account: lens('source.serviceAccount', (facts) => facts.identity?.account),
-  trustDomain: lens('source.trustDomain', (facts) => facts.identity?.trustDomain),
+  principal: lens('source.principal', (facts) =>
+    facts.others === undefined ? facts.principal : withOthers(facts, facts.principal, ({ principal }) => principal),
+  ),
+  namespace: lens('source.namespace', ofIdentity('namespace')),
+  account: lens('source.serviceAccount', ofIdentity('account')),
+  trustDomain: lens('source.trustDomain', ofIdentity('trustDomain')),
   issuer: lens('token issuer', (facts) => facts.token?.issuer),
   subject: lens('token subject', (facts) => facts.token?.subject),
   host: lens('host', (facts, mode) => facts.hostReadings(mode)),

@@ -15,6 +15,9 @@ import { forwardedAddress } from './remote-address.ts';
 import type { VerifiedToken } from './token.ts';
 import { tokenOfBag } from './token-of-bag.ts';
 
+/** Principals beside `source.principal`, one a line: upstream compares every URI name of a certificate. */
+export const otherPrincipalsAttribute = 'garrison.source.other_principals';
+
 /** An address that ought to be known and cannot be derived. */
 export const underivable = Symbol('underivable');
 
@@ -27,6 +30,8 @@ export class Facts {
   http = false;
   principal: string | undefined = undefined;
   identity: Identity | undefined = undefined;
+  /** Further identities of one certificate, which only the profile `istio` knows. */
+  others: readonly { readonly principal: string; readonly identity: Identity }[] | undefined = undefined;
   /** As sent, with query and fragment. */
   rawPath: string | undefined = undefined;
   /** Normalised, without query. Set once the path has been accepted. */
@@ -57,6 +62,14 @@ export class Facts {
     // Some write the whole SPIFFE ID.
     this.principal = principal.startsWith('spiffe://') ? principal.slice('spiffe://'.length) : principal;
     this.identity = this.settings.identities.read(this.principal);
+    if (!this.settings.strict) this.#readOthers();
+  }
+
+  #readOthers(): void {
+    const others = readText(this.bag, otherPrincipalsAttribute);
+    if (others === undefined || others === '') return;
+    const { identities } = this.settings;
+    this.others = others.split('\n').map((principal) => ({ principal, identity: identities.read(principal) }));
   }
 
   get headerMap(): StringMap | undefined {

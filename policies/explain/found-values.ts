@@ -21,13 +21,25 @@ export interface Found {
 export function foundFor(key: string, facts: Facts, mode: Mode): Found {
   switch (key) {
     case 'source.principal':
-      return found('caller', facts.principal, 'the caller has no identity: there was no client certificate');
+      return found(
+        'caller',
+        lenses.principal.read(facts, mode),
+        'the caller has no identity: there was no client certificate',
+      );
     case 'source.namespace':
-      return found('namespace of the caller', facts.identity?.namespace, noIdentity(facts, 'namespace'));
+      return found('namespace of the caller', lenses.namespace.read(facts, mode), noIdentity(facts, 'namespace'));
     case 'source.serviceAccount':
-      return found('service account of the caller', facts.identity?.account, noIdentity(facts, 'service account'));
+      return found(
+        'service account of the caller',
+        lenses.account.read(facts, mode),
+        noIdentity(facts, 'service account'),
+      );
     case 'source.trustDomain':
-      return found('trust domain of the caller', facts.identity?.trustDomain, noIdentity(facts, 'trust domain'));
+      return found(
+        'trust domain of the caller',
+        lenses.trustDomain.read(facts, mode),
+        noIdentity(facts, 'trust domain'),
+      );
     case 'source.ip':
       return address('address of the caller', facts, 'source');
     case 'remote.ip':

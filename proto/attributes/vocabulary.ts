@@ -31,7 +31,7 @@ const byType: { readonly [T in ValueType]?: readonly string[] } = {
     'check.error_message',
     'context.protocol context.reporter.kind context.reporter.uid context.proxy_error_code context.proxy_version',
     'rbac.permissive.response_code rbac.permissive.effective_policy_id',
-    'garrison.source.certificate.fault garrison.destination.services',
+    'garrison.source.certificate.fault garrison.source.other_principals garrison.destination.services',
     'garrison.decision.id garrison.decision.effect garrison.decision.policy garrison.decision.reason',
     'garrison.decision.audit',
   ],
