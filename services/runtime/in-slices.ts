@@ -14,7 +14,7 @@ export interface SliceOptions {
 }
 
 /** Short enough not to show in the tail of a decision that came over the network, long enough for what a turn costs. */
-const defaultSliceMs = 0.25;
+const defaultSliceMs = 0.1;
 
 /** Does long work in slices, between which the event loop turns: whoever asks meanwhile is answered as ever. */
 export async function inSlices<T>(steps: Steps<T>, options: SliceOptions = {}): Promise<T> {
