@@ -1,4 +1,4 @@
-import type { JwtAuthority } from '#proto/gen/garrison/v1/jwt-authority.ts';
+import type { JwtSigningKey } from '#proto/gen/garrison/v1/jwt-authority.ts';
 import { GarrisonError } from '#proto/errors/index.ts';
 import { callUnary } from '#runtime/grpc/call-unary.ts';
 import { parseDuration } from '#schema/index.ts';
@@ -32,9 +32,9 @@ export const verb = declareVerb({
       });
     }
     return withAdmin(invocation, async ({ jwt }) => {
-      const change = (step: string, kid = ''): Promise<JwtAuthority> =>
+      const change = (step: string, kid = ''): Promise<JwtSigningKey> =>
         callUnary(jwt.changeJwtAuthority.bind(jwt), { step, kid });
-      const show = (key: JwtAuthority): void => output.result(jwtJson(key), jwtText(key));
+      const show = (key: JwtSigningKey): void => output.result(jwtJson(key), jwtText(key));
       const { authorities } = await callUnary(jwt.listJwtAuthorities.bind(jwt), {});
       const waiting = authorities.find(({ state, authority }) => state === 'prepared' && authority === '');
       const prepared = waiting ?? (await change('prepare'));

@@ -33,7 +33,9 @@ function ask(running: RunningCa, path: string, method = 'GET'): Promise<Answer> 
 }
 
 test('the bundle endpoint gives anybody roots and JWT keys, under the authority’s own SVID', async () => {
-  await using running = await runCa({ settings: { bundleEndpoint: { listen: { host: '127.0.0.1', port: 0 }, web: undefined, refreshHintMs: 300_000 } } });
+  await using running = await runCa({
+    settings: { bundleEndpoint: { listen: { host: '127.0.0.1', port: 0 }, web: undefined, refreshHintMs: 300_000 } },
+  });
   const answer = await ask(running, '/');
   expect(answer).toMatchObject({ status: 200, type: 'application/json', server: 'spiffe://example.org/garrison/ca' });
   const bundle = JSON.parse(answer.body) as { keys: { use: string; x5c?: string[] }[] };

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { Metadata } from '@grpc/grpc-js';
 import { afterAll, expect, test } from '@jest/globals';
 import { decodeProtectedHeader } from 'jose';
-import { JwtAuthorityAdminClient, type JwtAuthority } from '#proto/gen/garrison/v1/jwt-authority.ts';
+import { JwtAuthorityAdminClient, type JwtSigningKey } from '#proto/gen/garrison/v1/jwt-authority.ts';
 import { FederationAdminClient } from '#proto/gen/garrison/v1/federation.ts';
 import { SpiffeWorkloadAPIClient } from '#proto/gen/spiffe/workload/workload.ts';
 import { callUnary } from '#runtime/grpc/call-unary.ts';
@@ -23,8 +23,8 @@ interface Clients extends AsyncDisposable {
   validate(svid: string): Promise<string>;
   /** Key ids of the bundle, by the stream of the Workload API, as soon as there are so many. */
   published(count: number): Promise<string[]>;
-  list(): Promise<readonly JwtAuthority[]>;
-  change(step: string, kid?: string): Promise<JwtAuthority>;
+  list(): Promise<readonly JwtSigningKey[]>;
+  change(step: string, kid?: string): Promise<JwtSigningKey>;
   sequence(): Promise<number>;
 }
 

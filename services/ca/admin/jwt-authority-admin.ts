@@ -1,5 +1,5 @@
 import { GarrisonError } from '#proto/errors/index.ts';
-import { JwtAuthorityAdminService, type JwtAuthority } from '#proto/gen/garrison/v1/jwt-authority.ts';
+import { JwtAuthorityAdminService, type JwtSigningKey } from '#proto/gen/garrison/v1/jwt-authority.ts';
 import type { CallContext } from '#runtime/grpc/method.ts';
 import type { GrpcServer } from '#runtime/grpc/server.ts';
 import type { Authorities } from '../authority/authorities.ts';
@@ -37,6 +37,6 @@ function change(desk: JwtDesk, step: string, kid: string): Promise<JwtKeyState> 
   }
 }
 
-function toMessage({ jwtKey: { kid }, state, since, with: authority }: JwtKeyState): JwtAuthority {
+function toMessage({ jwtKey: { kid }, state, since, with: authority }: JwtKeyState): JwtSigningKey {
   return { kid, state, since: toTimestamp(since), authority: authority?.id ?? '' };
 }

@@ -24,7 +24,7 @@ export const protobufPackage = "garrison.v1";
 
 export const protobufFileName = "garrison/v1/jwt-authority.proto";
 
-export interface JwtAuthority {
+export interface JwtSigningKey {
   /** The `kid` of its tokens. */
   readonly kid: string;
   /** prepared | active | old | revoked */
@@ -40,7 +40,7 @@ export interface ListJwtAuthoritiesRequest {
 }
 
 export interface ListJwtAuthoritiesResponse {
-  readonly authorities: readonly JwtAuthority[];
+  readonly authorities: readonly JwtSigningKey[];
 }
 
 export interface ChangeJwtAuthorityRequest {
@@ -50,12 +50,12 @@ export interface ChangeJwtAuthorityRequest {
   readonly kid: string;
 }
 
-function createBaseJwtAuthority(): JwtAuthority {
+function createBaseJwtSigningKey(): JwtSigningKey {
   return { kid: "", state: "", since: undefined, authority: "" };
 }
 
-export const JwtAuthority: MessageFns<JwtAuthority> = {
-  encode(message: JwtAuthority, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+export const JwtSigningKey: MessageFns<JwtSigningKey> = {
+  encode(message: JwtSigningKey, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.kid !== "") {
       writer.uint32(10).string(message.kid);
     }
@@ -71,7 +71,7 @@ export const JwtAuthority: MessageFns<JwtAuthority> = {
     return writer;
   },
 
-  decode(input: BinaryReader | Uint8Array, length?: number): JwtAuthority {
+  decode(input: BinaryReader | Uint8Array, length?: number): JwtSigningKey {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
     const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
     if (previousRecursionDepth >= 100) {
@@ -80,7 +80,7 @@ export const JwtAuthority: MessageFns<JwtAuthority> = {
     (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseJwtAuthority() as any;
+      const message = createBaseJwtSigningKey() as any;
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
@@ -128,11 +128,11 @@ export const JwtAuthority: MessageFns<JwtAuthority> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<JwtAuthority>, I>>(base?: I): JwtAuthority {
-    return JwtAuthority.fromPartial(base ?? ({} as any));
+  create<I extends Exact<DeepPartial<JwtSigningKey>, I>>(base?: I): JwtSigningKey {
+    return JwtSigningKey.fromPartial(base ?? ({} as any));
   },
-  fromPartial<I extends Exact<DeepPartial<JwtAuthority>, I>>(object: I): JwtAuthority {
-    const message = createBaseJwtAuthority() as any;
+  fromPartial<I extends Exact<DeepPartial<JwtSigningKey>, I>>(object: I): JwtSigningKey {
+    const message = createBaseJwtSigningKey() as any;
     message.kid = object.kid ?? "";
     message.state = object.state ?? "";
     message.since = (object.since !== undefined && object.since !== null)
@@ -193,7 +193,7 @@ function createBaseListJwtAuthoritiesResponse(): ListJwtAuthoritiesResponse {
 export const ListJwtAuthoritiesResponse: MessageFns<ListJwtAuthoritiesResponse> = {
   encode(message: ListJwtAuthoritiesResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     for (const v of message.authorities) {
-      JwtAuthority.encode(v!, writer.uint32(10).fork()).join();
+      JwtSigningKey.encode(v!, writer.uint32(10).fork()).join();
     }
     return writer;
   },
@@ -216,7 +216,7 @@ export const ListJwtAuthoritiesResponse: MessageFns<ListJwtAuthoritiesResponse> 
               break;
             }
 
-            message.authorities.push(JwtAuthority.decode(reader, reader.uint32()));
+            message.authorities.push(JwtSigningKey.decode(reader, reader.uint32()));
             continue;
           }
         }
@@ -236,7 +236,7 @@ export const ListJwtAuthoritiesResponse: MessageFns<ListJwtAuthoritiesResponse> 
   },
   fromPartial<I extends Exact<DeepPartial<ListJwtAuthoritiesResponse>, I>>(object: I): ListJwtAuthoritiesResponse {
     const message = createBaseListJwtAuthoritiesResponse() as any;
-    message.authorities = object.authorities?.map((e) => JwtAuthority.fromPartial(e)) || [];
+    message.authorities = object.authorities?.map((e) => JwtSigningKey.fromPartial(e)) || [];
     return message;
   },
 };
@@ -329,14 +329,14 @@ export const JwtAuthorityAdminService = {
     requestSerialize: (value: ChangeJwtAuthorityRequest): Buffer =>
       Buffer.from(ChangeJwtAuthorityRequest.encode(value).finish()),
     requestDeserialize: (value: Buffer): ChangeJwtAuthorityRequest => ChangeJwtAuthorityRequest.decode(value),
-    responseSerialize: (value: JwtAuthority): Buffer => Buffer.from(JwtAuthority.encode(value).finish()),
-    responseDeserialize: (value: Buffer): JwtAuthority => JwtAuthority.decode(value),
+    responseSerialize: (value: JwtSigningKey): Buffer => Buffer.from(JwtSigningKey.encode(value).finish()),
+    responseDeserialize: (value: Buffer): JwtSigningKey => JwtSigningKey.decode(value),
   },
 } as const;
 
 export interface JwtAuthorityAdminServer extends UntypedServiceImplementation {
   listJwtAuthorities: handleUnaryCall<ListJwtAuthoritiesRequest, ListJwtAuthoritiesResponse>;
-  changeJwtAuthority: handleUnaryCall<ChangeJwtAuthorityRequest, JwtAuthority>;
+  changeJwtAuthority: handleUnaryCall<ChangeJwtAuthorityRequest, JwtSigningKey>;
 }
 
 export interface JwtAuthorityAdminClient extends Client {
@@ -357,18 +357,18 @@ export interface JwtAuthorityAdminClient extends Client {
   ): ClientUnaryCall;
   changeJwtAuthority(
     request: ChangeJwtAuthorityRequest,
-    callback: (error: ServiceError | null, response: JwtAuthority) => void,
+    callback: (error: ServiceError | null, response: JwtSigningKey) => void,
   ): ClientUnaryCall;
   changeJwtAuthority(
     request: ChangeJwtAuthorityRequest,
     metadata: Metadata,
-    callback: (error: ServiceError | null, response: JwtAuthority) => void,
+    callback: (error: ServiceError | null, response: JwtSigningKey) => void,
   ): ClientUnaryCall;
   changeJwtAuthority(
     request: ChangeJwtAuthorityRequest,
     metadata: Metadata,
     options: Partial<CallOptions>,
-    callback: (error: ServiceError | null, response: JwtAuthority) => void,
+    callback: (error: ServiceError | null, response: JwtSigningKey) => void,
   ): ClientUnaryCall;
 }
 
