@@ -108,7 +108,8 @@ export function caShape(folder: string): Shape<CaConfig> {
     keys: field(caKeysShape(folder), { default: fileKeys, describe: 'where its private keys are; files in `state`' }),
     pluggedIn: field(pathIn(folder), {
       nullable: true,
-      describe: 'a folder with ca-cert.pem, ca-key.pem, cert-chain.pem and root-cert.pem of an authority made elsewhere',
+      describe:
+        'a folder with ca-cert.pem, ca-key.pem, cert-chain.pem and root-cert.pem of an authority made elsewhere',
     }),
     blockedKeys: field(pathIn(folder), {
       nullable: true,
