@@ -1,4 +1,5 @@
-// node --expose-gc test/bench/decide.bench.ts [--baseline FILE] [--quick]
+// node --expose-gc test/bench/decide.bench.ts [--baseline FILE] [--quick] [--peers]
+// `--peers` also builds OPA, with `go` from the Go module proxy: some minutes the first time.
 import { newEnforcer, newModelFromString, StringAdapter } from 'casbin';
 import { cedarRequest, printCedar } from '#policies/cedar/index.ts';
 import { wasmCedar } from '#policies/cedar/wasm-engine.ts';
@@ -7,6 +8,7 @@ import { compile, decide, workloadOf } from '#policies/index.ts';
 import type { Program } from '#policies/index.ts';
 import { corpus, requests, shapes } from '#test/bench/decide-corpus.ts';
 import type { Shape } from '#test/bench/decide-corpus.ts';
+import { measureOpa } from '#test/bench/peers/opa.ts';
 import { measure, publish, summary } from '#test/bench/harness.ts';
 import type { Measurement } from '#test/bench/harness.ts';
 
@@ -22,7 +24,18 @@ for (const shape of shapes) for (const rules of sizes) results.push(...decideAt(
 for (const rules of quick ? [10] : [10, 100, 1_000]) results.push(cedarAt(rules));
 for (const rules of quick ? [10] : [10, 1_000, 10_000]) results.push(await casbinAt(rules));
 
-publish('decide', results, { compiling, ratios: ratios() });
+/** Peers that are no packages of npm are built from their own sources, where that can be done here. */
+const others: Record<string, unknown> = {};
+if (process.argv.includes('--peers')) {
+  const opa = measureOpa(quick ? [10] : [10, 1_000, 10_000], 2);
+  if ('missing' in opa) others['OPA'] = `not measured: ${opa.missing}`;
+  else {
+    others['OPA'] = { prepareMs: Object.fromEntries(opa.map(({ name, prepareMs }) => [name, prepareMs])) };
+    results.push(...opa);
+  }
+}
+
+publish('decide', results, { compiling, ratios: ratios(), others });
 
 function decideAt(shape: Shape, rules: number): Measurement[] {
   const program = compileMeasured(shape, rules);
