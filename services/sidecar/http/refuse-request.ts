@@ -51,8 +51,11 @@ function hostFault(head: RequestHead): Refusal | undefined {
 
 function targetFault(head: RequestHead): Refusal | undefined {
   const { target } = head;
+  // RFC 3986: a URI is ASCII without spaces, and its fragment stays with the client. Who reads on cuts, escapes or keeps them.
   // eslint-disable-next-line no-control-regex -- finding control characters is what it is for
-  if (/[\x00-\x20\x7f]/.test(target)) return bad('the request target holds a space or a control character');
+  if (/[\x00-\x20#\x7f-\uffff]/.test(target)) {
+    return bad('the request target holds a space, a control character, a fragment or an octet that is not ASCII');
+  }
   if (target.startsWith('/')) return undefined;
   if (target === '*') return head.method === 'OPTIONS' ? undefined : bad('the request target `*` is for OPTIONS');
   const absolute = readAbsolute(target);
