@@ -1,7 +1,7 @@
 import { attributes, classes, keyKinds } from './codes.ts';
 import type { Module } from './module.ts';
 import { encodeQuery, encodeTemplate, lengthsOf, unsignedLong, type Template } from './template.ts';
-import type { Session } from './token.ts';
+import type { Session } from './session.ts';
 import type { PublicKey } from '#ca/keys/public-key.ts';
 import { DerReader } from '#ca/der/read.ts';
 import { tags } from '#ca/der/tags.ts';

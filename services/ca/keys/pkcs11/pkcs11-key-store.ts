@@ -11,7 +11,8 @@ import { attributes, classes, keyKinds, mechanisms } from './codes.ts';
 import type { Module } from './module.ts';
 import { findObjects, findPrivateKey, publicTemplates, readAttribute } from './objects.ts';
 import { encodeTemplate, mechanism, unsignedLong } from './template.ts';
-import type { Session, Token } from './token.ts';
+import type { Session } from './session.ts';
+import type { Token } from './token.ts';
 import { tokenSigner } from './token-signer.ts';
 
 /** Keys that are made in a token and never leave it. */

@@ -1,4 +1,4 @@
-import type { Session } from './token.ts';
+import type { Session } from './session.ts';
 
 /** Sessions of one connection, each lent to one caller at a time: a session can do one thing at once. */
 export class SessionPool {

@@ -9,7 +9,8 @@ import { mechanisms } from './codes.ts';
 import type { Module } from './module.ts';
 import { findPrivateKey } from './objects.ts';
 import { mechanism, unsignedLong } from './template.ts';
-import type { Session, Token } from './token.ts';
+import type { Session } from './session.ts';
+import type { Token } from './token.ts';
 
 /** RSA of 8192 bits. */
 const longestSignature = 1024;

@@ -3,6 +3,7 @@ import type { Clock } from '#runtime/clock.ts';
 import { flags, normalUser, pinRefused, results } from './codes.ts';
 import { findSlot, type TokenName } from './find-slot.ts';
 import { CryptokiError, type Module } from './module.ts';
+import type { Session } from './session.ts';
 import { SessionPool } from './session-pool.ts';
 import { unsignedLong } from './template.ts';
 
@@ -15,12 +16,6 @@ export interface TokenOptions {
   readonly sessions?: number;
   /** Why nothing can be signed; undefined as soon as it can again. */
   readonly onHealth?: (trouble: GarrisonError | undefined) => void;
-}
-
-/** A session, and which connection it is of: handles of objects are good for one connection. */
-export interface Session {
-  readonly handle: bigint;
-  readonly connection: number;
 }
 
 const defaultSessions = 4;
