@@ -11,7 +11,6 @@ type Judge = (certificate: X509Certificate) => string | undefined;
  * back a certificate, or a root leaves the bundle, the connections that stand on it end here, whatever goes over them.
  */
 export class LivePeers implements Disposable {
-  readonly #identity: IdentitySource;
   readonly #onEnded: (certificate: X509Certificate, reason: string) => void;
   readonly #peers = new Map<TLSSocket, X509Certificate>();
   readonly #stop: () => void;
@@ -20,7 +19,6 @@ export class LivePeers implements Disposable {
   #trust: Trust;
 
   constructor(identity: IdentitySource, onEnded: (certificate: X509Certificate, reason: string) => void) {
-    this.#identity = identity;
     this.#onEnded = onEnded;
     this.#trust = identity.current();
     this.#stop = identity.onChange((next) => this.#changed(next));
@@ -62,11 +60,10 @@ export class LivePeers implements Disposable {
   #changed(next: Trust): void {
     const before = this.#trust;
     this.#trust = next;
-    const rootGone = before.bundle.some((root) => !next.bundle.includes(root));
-    // Trust that only grew takes nothing from anybody.
-    if (!rootGone && within(next.revoked, before.revoked)) return;
+    const lost = lostTrust(before, next);
+    if (lost === undefined) return;
+    const { rootGone, judge } = lost;
     if (rootGone) for (const socket of this.#arriving.values()) socket.destroy();
-    const judge = judgeUnder(this.#identity.current(), rootGone);
     for (const [socket, certificate] of this.#peers) {
       const reason = judge(certificate);
       if (reason === undefined) continue;
@@ -75,6 +72,16 @@ export class LivePeers implements Disposable {
       this.#onEnded(certificate, reason);
     }
   }
+}
+
+/** How to judge certificates that were good before; undefined where trust only grew, which takes nothing from anybody. */
+export function lostTrust(
+  before: Trust,
+  next: Trust,
+): { readonly rootGone: boolean; readonly judge: Judge } | undefined {
+  const rootGone = before.bundle.some((root) => !next.bundle.includes(root));
+  if (!rootGone && within(next.revoked, before.revoked)) return undefined;
+  return { rootGone, judge: judgeUnder(next, rootGone) };
 }
 
 /**

@@ -6,6 +6,7 @@ import { isIPv4, isIPv6 } from 'node:net';
 import { type PeerCertificate, createSecureContext } from 'node:tls';
 import { type Address, isUnix } from '../address.ts';
 import type { IdentitySource } from '../identity-source.ts';
+import { lostTrust } from '../live-peers.ts';
 import { identifyPeer } from '../peer.ts';
 import { secureContextOptions } from '../tls.ts';
 import { RotatingChannel } from './rotating-channel.ts';
@@ -52,8 +53,19 @@ export function grpcClient<C extends Client>(
   }
   // The name is for TLS alone, which refuses an address as a server name; it is not what is verified.
   const merged = { ...channelOptions, 'grpc.ssl_target_name_override': 'localhost', ...options };
-  const channel = new RotatingChannel(target, credentialsFor(security), merged);
-  const stop = security.identity?.onChange(() => channel.replaceCredentials(credentialsFor(security)));
+  const servers = new Map<string, X509Certificate>();
+  const credentials = (): ChannelCredentials => credentialsFor(security, servers);
+  const channel = new RotatingChannel(target, credentials(), merged);
+  let trust = security.identity?.current();
+  const stop = security.identity?.onChange((next) => {
+    const judge = trust && lostTrust(trust, next)?.judge;
+    trust = next;
+    channel.replaceCredentials(credentials());
+    const reason = judge && [...servers.values()].map(judge).find((why) => why !== undefined);
+    if (reason === undefined) return;
+    servers.clear();
+    channel.endStreams(`the server lost its identity: ${reason}`);
+  });
   const client = new Client(target, ChannelCredentials.createInsecure(), { channelOverride: channel });
   const close = client.close.bind(client);
   client.close = () => {
@@ -63,7 +75,11 @@ export function grpcClient<C extends Client>(
   return client;
 }
 
-function credentialsFor(security: Extract<ClientSecurity, { kind: 'tls' }>): ChannelCredentials {
+/** Servers that were believed are noted by their fingerprint: a few, since they renew seldom. */
+function credentialsFor(
+  security: Extract<ClientSecurity, { kind: 'tls' }>,
+  servers: Map<string, X509Certificate>,
+): ChannelCredentials {
   const { identity, bundle, expect } = security;
   const own = identity?.current();
   const roots = own?.bundle ?? bundle ?? [];
@@ -71,14 +87,25 @@ function credentialsFor(security: Extract<ClientSecurity, { kind: 'tls' }>): Cha
   const context = createSecureContext(secureContextOptions(own ?? { bundle: roots }));
   const checkServerIdentity = (_host: string, shown: PeerCertificate): Error | undefined => {
     try {
-      const id = identifyPeer(new X509Certificate(shown.raw), 'server', own);
+      const certificate = new X509Certificate(shown.raw);
+      const id = identifyPeer(certificate, 'server', own);
       if (own !== undefined && id.trustDomain !== own.spiffeId.trustDomain) throw stranger(id);
-      return expect(id) ? undefined : stranger(id);
+      if (!expect(id)) return stranger(id);
+      note(certificate, servers);
+      return undefined;
     } catch (error) {
       return error instanceof Error ? error : new Error(String(error));
     }
   };
   return ChannelCredentials.createFromSecureContext(context, { checkServerIdentity });
+}
+
+const noted = 16;
+
+function note(certificate: X509Certificate, servers: Map<string, X509Certificate>): void {
+  servers.set(certificate.fingerprint256, certificate);
+  const [oldest] = servers.keys();
+  if (servers.size > noted && oldest !== undefined) servers.delete(oldest);
 }
 
 function stranger(id: SpiffeId): GarrisonError {

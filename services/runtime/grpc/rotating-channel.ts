@@ -2,11 +2,14 @@ import {
   type ChannelCredentials,
   type ChannelOptions,
   type ClientOptions,
+  status,
   Channel as GrpcChannel,
 } from '@grpc/grpc-js';
 
 /** The interface; the package exports only the class of that name. */
 type Channel = NonNullable<ClientOptions['channelOverride']>;
+
+type Call = ReturnType<Channel['createCall']>;
 
 /** How long a replaced channel lives on, for calls that were already waiting in it for a connection. */
 const handoverMs = 60_000;
@@ -15,6 +18,8 @@ const handoverMs = 60_000;
 export class RotatingChannel implements Channel {
   readonly #target: string;
   readonly #options: ChannelOptions;
+  /** Calls without a deadline: streams that would outlive what their server proved. */
+  readonly #streams = new Set<Call>();
   readonly #leaving = new Map<Channel, NodeJS.Timeout>();
   #current: Channel;
   #closed = false;
@@ -34,6 +39,11 @@ export class RotatingChannel implements Channel {
       old.close();
     }, handoverMs);
     this.#leaving.set(old, timer.unref());
+  }
+
+  /** Ends every stream: whom they talk to is not who it was. Whoever holds one open opens it again. */
+  endStreams(reason: string): void {
+    for (const call of this.#streams) call.cancelWithStatus(status.UNAVAILABLE, reason);
   }
 
   close(): void {
@@ -64,6 +74,23 @@ export class RotatingChannel implements Channel {
   }
 
   createCall(...args: Parameters<Channel['createCall']>): ReturnType<Channel['createCall']> {
-    return this.#current.createCall(...args);
+    const call = this.#current.createCall(...args);
+    const [, deadline] = args;
+    return deadline === Infinity ? this.#followed(call) : call;
+  }
+
+  #followed(call: Call): Call {
+    this.#streams.add(call);
+    const start = call.start.bind(call);
+    call.start = (metadata, listener) =>
+      start(metadata, {
+        onReceiveMetadata: (received) => listener.onReceiveMetadata(received),
+        onReceiveMessage: (received) => listener.onReceiveMessage(received),
+        onReceiveStatus: (received) => {
+          this.#streams.delete(call);
+          listener.onReceiveStatus(received);
+        },
+      });
+    return call;
   }
 }

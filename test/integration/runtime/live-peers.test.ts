@@ -4,10 +4,13 @@ import { connect } from 'node:tls';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { X509Certificate } from 'node:crypto';
 import { isUnix } from '#runtime/address.ts';
+import { callUnary } from '#runtime/grpc/call-unary.ts';
+import { grpcClient } from '#runtime/grpc/client.ts';
 import { GrpcServer } from '#runtime/grpc/server.ts';
 import type { Identity } from '#runtime/identity-source.ts';
 import { silentLogger } from '#runtime/logger.ts';
 import { secureContextOptions } from '#runtime/tls.ts';
+import { EchoClient, echoService } from '#test/fakes/echo-service.ts';
 import { RotatableIdentity, TestPki } from '#test/fakes/mesh-pki.ts';
 
 let old: TestPki;
@@ -61,4 +64,31 @@ test('a root that goes takes with it who stood on it, and who was half way in; o
   const over = Promise.race([stays.ended, also.ended]).then(() => 'ended');
   expect(await Promise.race([over, Promise.resolve('open')])).toBe('open');
   for (const { close } of [stays, also]) close();
+});
+
+test('a client leaves a server that was revoked, with the streams it had open, and calls it no more', async () => {
+  const pki = await TestPki.create();
+  const thief = await pki.identity(id('thief'));
+  await using echo = new GrpcServer({ logger: silentLogger, drainMs: 50 })
+    .unary(echoService.unary, (text) => text)
+    .serverStream(echoService.list, async function* (text, { signal }) {
+      yield text;
+      await once(signal, 'abort');
+    });
+  const tls = { kind: 'tls', identity: new RotatableIdentity(thief), clientCertificate: 'require' } as const;
+  const address = await echo.listen({ host: '127.0.0.1', port: 0 }, tls);
+  const caller = new RotatableIdentity(await pki.identity(id('caller')));
+  const client = grpcClient(EchoClient, address, { kind: 'tls', identity: caller, expect: () => true });
+  const stream = client.list('hello');
+  const failed = once(stream, 'error', { signal: AbortSignal.timeout(10_000) });
+  await once(stream, 'data');
+  // Trust that grows, and an identity that renews, leave it alone.
+  caller.rotate({ ...caller.current(), bundle: [...pki.bundle, ...(await TestPki.create()).bundle] });
+  expect(await callUnary(client.unary.bind(client), 'still there')).toBe('still there');
+  const serial = new X509Certificate(thief.certificates[0] ?? '').serialNumber.toLowerCase().padStart(40, '0');
+  caller.rotate({ ...caller.current(), revoked: new Set([serial]) });
+  stream.on('error', () => undefined);
+  expect((await failed)[0]).toMatchObject({ code: 14, details: expect.stringContaining('was revoked') as unknown });
+  await expect(callUnary(client.unary.bind(client), 'hello', { timeoutMs: 1000 })).rejects.toBeDefined();
+  client.close();
 });
