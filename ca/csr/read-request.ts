@@ -5,6 +5,7 @@ import { DerReader } from '../der/read.ts';
 import { contextTag, tags } from '../der/tags.ts';
 import { readPublicKey, type KeyType, type PublicKey } from '../keys/public-key.ts';
 import { verifyHere, type Verify } from '../keys/verify.ts';
+import { checkName } from './check-name.ts';
 import { readRequestedNames, type RequestedNames } from './requested-names.ts';
 
 /** What a PKCS#10 request proves: possession of the private key to `publicKey`. Everything else in it is hearsay. */
@@ -65,7 +66,7 @@ function takeApart(der: Uint8Array): Unproven {
 
 function readInfo(info: DerReader): CertificateRequest {
   if (info.smallInteger('version') !== 0) throw refusal('has a version other than 1');
-  info.expect(tags.sequence, 'subject');
+  checkName(info.enter(tags.sequence, 'subject'));
   const publicKey = readPublicKey(info.expect(tags.sequence, 'subjectPKInfo').raw, `${place}'s public key`);
   const names = readRequestedNames(info.enter(contextTag(0), 'attributes'));
   info.end();

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { webcrypto } from 'node:crypto';
+import { sign, webcrypto } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,8 +8,20 @@ import 'reflect-metadata';
 import * as x509 from '@peculiar/x509';
 import fc from 'fast-check';
 import { readRequest, type CertificateRequest } from '#ca/csr/read-request.ts';
+import { oids } from '#ca/der/oids.ts';
+import { DerReader } from '#ca/der/read.ts';
+import { tags } from '#ca/der/tags.ts';
+import * as der from '#ca/der/write.ts';
 import { GarrisonError } from '#proto/errors/index.ts';
-import { buildRequest } from '#test/fakes/certificate-requests.ts';
+import {
+  attributes,
+  buildRequest,
+  commonName,
+  extensionRequest,
+  names as csrNames,
+  testKey,
+  uriName,
+} from '#test/fakes/certificate-requests.ts';
 import { isInstalled } from '#test/fakes/installed.ts';
 
 x509.cryptoProvider.set(webcrypto);
@@ -151,6 +163,44 @@ test('spliced requests are refused', () => {
     }),
   );
 });
+
+/** What is signed must not be all that keeps structure right: the thief of nothing signs what he likes. */
+test('what is broken and then signed is refused, or is what the oracles read', async () => {
+  const names = attributes(extensionRequest(csrNames(uriName('spiffe://td/ns/a/sa/b'))));
+  const info = infoOf(buildRequest({ attributes: names, subject: commonName('a') }));
+  const places = lengthOctets(info, 0, info.length);
+  const broken: Uint8Array[] = [];
+  for (const at of places) for (let value = 0; value < 256; value += 1) broken.push(replaced(info, at, value));
+  const anywhere = fc.tuple(fc.nat(info.length - 1), fc.nat(255));
+  fc.assert(
+    fc.property(anywhere, ([at, value]) => broken.push(replaced(info, at, value)) > 0),
+    { numRuns: 2000 },
+  );
+  const accepted = new Map<string, [Uint8Array, CertificateRequest]>();
+  for (const one of broken) {
+    const request = signedRequest(one);
+    const found = read(request);
+    if (found !== undefined) accepted.set(Buffer.from(one).toString('hex'), [request, found]);
+  }
+  // The whole one is among them: a test that refuses everything would prove nothing.
+  expect(accepted.has(Buffer.from(info).toString('hex'))).toBe(true);
+  for (const [request, found] of [...accepted.values()].slice(0, 60)) await expectOraclesAgree(request, found);
+});
+
+function infoOf(request: Uint8Array): Uint8Array {
+  return new DerReader(request, 'request').enter(tags.sequence, 'request').next().raw;
+}
+
+function replaced(bytes: Uint8Array, at: number, value: number): Uint8Array {
+  const changed = Uint8Array.from(bytes);
+  changed[at] = value;
+  return changed;
+}
+
+function signedRequest(info: Uint8Array): Uint8Array {
+  const algorithm = der.sequence(der.oid(oids.ecdsaWithSha256));
+  return der.sequence(info, algorithm, der.bitString(sign('sha256', info, testKey)));
+}
 
 /** Places of the length octets of every element reachable through constructed ones. */
 function lengthOctets(bytes: Uint8Array, from: number, to: number): number[] {
