@@ -1,6 +1,6 @@
 import { eachLightly, finish } from '#schema/index.ts';
 import type { Steps } from '#schema/index.ts';
-import type { Profile } from '../documents/mesh.ts';
+import type { Mesh, Profile } from '../documents/mesh.ts';
 import type { PolicySet } from '../documents/policy-set.ts';
 import { mergeTokenRules } from '../tokens/merge-rules.ts';
 import { CedarGroup } from './cedar-group.ts';
@@ -31,6 +31,8 @@ export interface InUse {
   readonly workload: Workload;
   readonly transports: readonly Transport[];
   readonly cedar: boolean;
+  /** What was in force for it, of documents for which mesh. */
+  readonly before?: { readonly mesh: Mesh; readonly program: WorkloadProgram };
 }
 
 /** Strangers may ask about as many workloads as they like. */
@@ -72,16 +74,18 @@ export class Program {
 
   /** The workloads that this program was asked about, for the next one to be ready for them. */
   get inUse(): readonly InUse[] {
-    return this.#asked.map(({ workload, program: { spoken, cedar } }) => ({
+    return this.#asked.map(({ workload, program }) => ({
       workload,
-      transports: spoken,
-      cedar: cedar?.isPrepared === true,
+      transports: program.spoken,
+      cedar: program.cedar?.isPrepared === true,
+      before: { mesh: this.set.mesh, program },
     }));
   }
 
   /** Puts together what would otherwise be put together when the workload is first asked about. */
-  *warm({ workload, transports, cedar }: InUse): Steps<void> {
+  *warm({ workload, transports, cedar, before }: InUse): Steps<void> {
     const program = yield* this.workloadSteps(workload);
+    if (before?.mesh === this.set.mesh) program.adopt(before.program);
     for (const transport of transports) yield* program.ready(transport);
     if (cedar) program.cedar?.prepare();
   }

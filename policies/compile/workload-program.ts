@@ -61,6 +61,17 @@ export class WorkloadProgram {
     ];
   }
 
+  /**
+   * Takes over what another revision has compiled of the very same documents of one mesh: most workloads do not notice most
+   * changes. Which Handler a CUSTOM policy means is found out anew.
+   */
+  adopt(other: WorkloadProgram): void {
+    if (this.settings.strict !== other.settings.strict || !isSame(this.policies, other.policies)) return;
+    if (this.policies.some(({ action }) => action === 'CUSTOM')) return;
+    this.#http ??= other.#http;
+    this.#tcp ??= other.#tcp;
+  }
+
   /** Compiles for a transport before it is spoken. */
   *ready(transport: Transport): Steps<Groups> {
     const known = transport === 'http' ? this.#http : this.#tcp;
@@ -80,4 +91,8 @@ export class WorkloadProgram {
   #onTcp(): readonly AuthorizationPolicy[] {
     return this.policies.filter((policy) => this.#handlerOf(policy)?.check.protocol !== 'http');
   }
+}
+
+function isSame(a: readonly unknown[], b: readonly unknown[]): boolean {
+  return a.length === b.length && a.every((item, i) => item === b[i]);
 }

@@ -36,7 +36,15 @@ const old: { readonly name: string; readonly held: WeakRef<object> }[] = [];
 
 async function replace(version: number): Promise<void> {
   const texts = Array.from({ length: 500 }, (_, i) => policy(i, version));
-  await revisions.apply([{ name: 'a.yaml', text: texts.join('---\n') }]);
+  // Of one namespace nothing changes: what it takes over must not hold the rest.
+  const same = policy(1, 0).replace('namespace: shop', 'namespace: bank');
+  await revisions.apply([
+    { name: 'a.yaml', text: texts.join('---\n') },
+    { name: 'b.yaml', text: same },
+  ]);
+  const bank = { namespace: 'bank', name: '', serviceAccount: '', labels: new Map(), gateway: false, services: [] };
+  const { http } = revisions.current?.program.forWorkload(bank) ?? {};
+  if (http === undefined) throw new Error('it is in force');
   await check({ attributes, globalWordCount: 222, deduplicationId: '', quotas: new Map() }, { peer });
   const { current } = revisions;
   if (current === undefined || version === 4) return;

@@ -113,6 +113,30 @@ describe('a revision that replaces another', () => {
     );
   });
 
+  test('keeps the index of a workload for which nothing changed, and of no other', async () => {
+    const revisions = revisionsWith((steps) => inSlices(steps));
+    const elsewhere = (path: string): PolicyFile => ({
+      name: 'other.yaml',
+      text: policy(1, path).replace('namespace: shop', 'namespace: bank'),
+    });
+    const groups = (): unknown[] => {
+      const program = revisions.current?.program;
+      return ['shop', 'bank'].map(
+        (namespace) => program?.forWorkload({ ...workload, namespace }).http ?? `nothing for ${namespace}`,
+      );
+    };
+    const workload = { name: 'w', serviceAccount: 'w', labels: new Map(), gateway: false, services: [] };
+    await revisions.apply([...filesOf(() => 'a'), elsewhere('a')]);
+    const [shop, bank] = groups();
+    await revisions.apply([...filesOf(() => 'a'), elsewhere('b')]);
+    const [shopNow, bankNow] = groups();
+    expect(shopNow).toBe(shop);
+    expect(bankNow).not.toBe(bank);
+    const program = revisions.current?.program;
+    if (program === undefined) throw new Error('it is in force');
+    expect(['/a/7', '/b/7'].map((path) => decide(program, bag(path)).effect)).toEqual(['deny', 'allow']);
+  });
+
   test('a name that another file takes is told as it would be without memory', async () => {
     const revisions = revisionsWith((steps) => inSlices(steps));
     const files = filesOf(() => 'a');
