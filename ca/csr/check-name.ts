@@ -7,12 +7,12 @@ const texts: ReadonlySet<number> = new Set([tags.utf8String, tags.printableStrin
 export function checkName(name: DerReader): void {
   while (!name.done) {
     const relative = name.enter(tags.set, 'relativeDistinguishedName');
-    if (relative.done) throw relative.fault('is an empty part of a name');
-    while (!relative.done) {
+    // At least one: an empty set names nothing.
+    do {
       const attribute = relative.enter(tags.sequence, 'attributeTypeAndValue');
       attribute.oid('type');
       if (!texts.has(attribute.next().tag)) throw attribute.fault('has a value in a name that is no text');
       attribute.end();
-    }
+    } while (!relative.done);
   }
 }

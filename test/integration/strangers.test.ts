@@ -1,5 +1,5 @@
 import { readdirSync } from 'node:fs';
-import { connect as connectHttp2, type ClientHttp2Session } from 'node:http2';
+import { connect as connectHttp2, type ClientHttp2Session, type IncomingHttpHeaders } from 'node:http2';
 import { connect } from 'node:net';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
@@ -29,7 +29,7 @@ function statusOf(session: ClientHttp2Session, path: string): Promise<string> {
       const status = answer['grpc-status'];
       if (typeof status === 'string') done(status);
     });
-    stream.on('trailers', (trailers) => done(String(trailers['grpc-status'])));
+    stream.on('trailers', (trailers: IncomingHttpHeaders) => done(String(trailers['grpc-status'])));
     stream.on('data', () => {
       done('open');
       stream.destroy();
