@@ -64,7 +64,10 @@ export class ApiServer implements AsyncDisposable {
     const text = (await request.toArray()).join('');
     const body: unknown = text === '' ? undefined : JSON.parse(text);
     this.asked.push({ path, authorization: request.headers.authorization, body });
-    if (this.misbehave !== undefined) return this.misbehave(response);
+    if (this.misbehave !== undefined) {
+      this.misbehave(response);
+      return;
+    }
     if (request.headers.authorization !== 'Bearer reviewer') return void response.writeHead(401).end();
     const answer = request.method === 'POST' ? this.#reviewed(body) : this.objects.get(path);
     if (answer === undefined) return void response.writeHead(404).end();

@@ -30,7 +30,7 @@ describe('a template', () => {
     '/ci/{{sub}}',
   ])('not %p', (text) => {
     expect(() => readIdentityTemplate(text)).toThrow(
-      expect.objectContaining({ code: 'INVALID_ARGUMENT' }) as unknown as Error,
+      expect.objectContaining({ code: 'INVALID_ARGUMENT' }),
     );
   });
 

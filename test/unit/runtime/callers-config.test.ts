@@ -65,6 +65,6 @@ nodes:
     `nodes: { k8sPsat: { clusters: [ { ${cluster}, serviceAccounts: [agent] } ] } }`,
     'nodes: { x509pop: {} }',
   ])('is refused: %s', (text) => {
-    expect(() => read(text)).toThrow(expect.objectContaining({ code: 'INVALID_ARGUMENT' }) as unknown as Error);
+    expect(() => read(text)).toThrow(expect.objectContaining({ code: 'INVALID_ARGUMENT' }));
   });
 });
