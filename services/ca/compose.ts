@@ -1,12 +1,14 @@
 import { encodePem } from '#ca/pem.ts';
 import { IdentityAdminService } from '#proto/gen/garrison/v1/identity.ts';
-import type { Address } from '#runtime/address.ts';
+import { dialable, type Address } from '#runtime/address.ts';
+import { readAddresses } from '#runtime/addresses-file.ts';
 import { AdminServer } from '#runtime/admin-server.ts';
 import { GrpcServer } from '#runtime/grpc/server.ts';
 import type { Logger } from '#runtime/logger.ts';
 import { Metrics } from '#runtime/metrics.ts';
 import { displayName } from '#runtime/read-files.ts';
 import { watchFiles } from '#runtime/watch-files.ts';
+import { forwardToTelemetry } from './audit-forward/forward-to-telemetry.ts';
 import { keepAuthorities } from './authority/keep-authorities.ts';
 import { adminSocket } from './admin/admin-socket.ts';
 import { serveAuthorityUse } from './admin/authority-use-admin.ts';
@@ -79,9 +81,10 @@ export async function composeCa(
   const keys = { clock, logger, signal: stop.signal, rules: settings.jwtKeyRules };
   const renewingKeys = keepJwtKeys(authorities, core.jwtDesk, keys);
   const watching = core.origin.follow(authorities, core.authorityDesk, stop.signal);
+  const telling = tellTelemetry(settings, core, surroundings, stop.signal);
   starting.defer(async () => {
     stop.abort();
-    await Promise.all([following, keeping, renewing, renewingKeys, watching]);
+    await Promise.all([following, keeping, renewing, renewingKeys, watching, telling]);
   });
 
   const nodes = new ConnectedNodes(clock);
@@ -137,6 +140,18 @@ function warnOfStrangers({ registrations, federation }: CaCore, logger: Logger):
     const trustDomains = federation.unknown(registrations.current ?? []);
     if (trustDomains.length > 0) logger.warn('registrations federate with unknown trust domains', { trustDomains });
   });
+}
+
+/** Ledger entries go to the audit log of the telemetry that runs in this state folder, else where it is configured to. */
+async function tellTelemetry(
+  { telemetry: configured, trustDomain }: CaSettings,
+  { ledger, identity }: CaCore,
+  { state, clock, logger }: CaSurroundings,
+  signal: AbortSignal,
+): Promise<void> {
+  if (configured === undefined) return;
+  const telemetry = (): Address => readAddresses(state.path).get('telemetry') ?? dialable(configured);
+  await forwardToTelemetry({ ledger, identity, trustDomain, telemetry, clock, logger }, signal);
 }
 
 async function followDocuments(

@@ -47,6 +47,8 @@ export interface CaSettings extends WorkloadSocketConfig {
   /** Undefined: a file in the state folder. */
   readonly database: string | undefined;
   readonly databasePasswordFile: string | undefined;
+  /** Where telemetry is configured to listen: ledger entries go to its audit log. Undefined: they go nowhere. */
+  readonly telemetry: Address | undefined;
   /** First byte of serials, where one process writes the ledger. */
   readonly instance: number;
   /** The configuration as `/config` shows it, without secrets. */
@@ -84,6 +86,7 @@ export function caSettings(config: Config): CaSettings {
     attestors: ca.attestors,
     database: ca.database,
     databasePasswordFile: ca.databasePasswordFile,
+    telemetry: config.telemetry.listen,
     instance: 1,
     shown: showConfig(config),
   };

@@ -218,6 +218,24 @@ export function ledgerContract(name: string, open: () => Promise<Ledger> | Ledge
     });
   });
 
+  describe(`${name}: cursors`, () => {
+    each('are kept by name and never go back', async (ledger) => {
+      expect(await ledger.readCursors()).toEqual(new Map());
+      await ledger.moveCursors(
+        new Map([
+          ['concluded', 7],
+          ['revoked', 1],
+        ]),
+      );
+      await ledger.moveCursors(new Map([['concluded', 5]]));
+      await ledger.moveCursors(new Map([['revoked', 2]]));
+      expect([...(await ledger.readCursors())].sort()).toEqual([
+        ['concluded', 7],
+        ['revoked', 2],
+      ]);
+    });
+  });
+
   describe(`${name}: JWT-SVIDs`, () => {
     each('are recorded and found, newest first, in pages', async (ledger) => {
       const jwts = [

@@ -43,7 +43,7 @@ export async function runCa(options: RunningCaOptions = {}): Promise<RunningCa> 
   const quiet = process.env['TEST_LOG'] === undefined ? silentLogger : createLogger({ level: 'debug' });
   const { logger = quiet } = options;
   const ca = await composeCa(
-    { ...caSettings(config), ...options.settings },
+    { ...caSettings(config), telemetry: undefined, ...options.settings },
     { state, passphrase: options.passphrase, clock: options.clock ?? systemClock, logger, random: Math.random },
   );
   await ca.admin.readiness.ready();

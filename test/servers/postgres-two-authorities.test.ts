@@ -6,6 +6,7 @@ import { readCertificate } from '#ca/certificate/read-certificate.ts';
 import { writeRequest } from '#ca/csr/write-request.ts';
 import type { SerialHex } from '#ca/issue/serial.ts';
 import { decodePem, encodePem } from '#ca/pem.ts';
+import type { MintResponse } from '#proto/gen/garrison/v1/identity.ts';
 import { IstioCertificateServiceClient } from '#proto/gen/istio/v1/auth/ca.ts';
 import { parseAddress } from '#runtime/address.ts';
 import { systemClock } from '#runtime/clock.ts';
@@ -40,7 +41,7 @@ async function startPair(database: string): Promise<[CaProcess, CaProcess]> {
   return Promise.all([start('a'), start('b')]);
 }
 
-async function mint(process: CaProcess): Promise<{ chain: Uint8Array[]; bundle: Uint8Array[]; serial: string }> {
+async function mint(process: CaProcess): Promise<MintResponse> {
   const admin = process.admin();
   try {
     return await callUnary(admin.mint.bind(admin), order);
@@ -56,7 +57,7 @@ async function until(holds: () => Promise<boolean>): Promise<number> {
   return performance.now() - from;
 }
 
-const rootOf = ({ chain }: { chain: Uint8Array[] }): string => Buffer.from(chain.at(-1) ?? []).toString('base64');
+const rootOf = ({ chain }: MintResponse): string => Buffer.from(chain.at(-1) ?? []).toString('base64');
 
 describe('two authorities on one PostgreSQL', () => {
   test('serve one trust domain: each signs under the other’s new authority as soon as it is made', async () => {

@@ -12,6 +12,7 @@ export class MemoryLedger implements port.Ledger {
   readonly #concluded: SerialHex[] = [];
   readonly #revoked: SerialHex[] = [];
   readonly #jwts: port.JwtEntry[] = [];
+  readonly #cursors = new Map<string, number>();
   #sequence = 0;
 
   async check(): Promise<void> {
@@ -149,6 +150,18 @@ export class MemoryLedger implements port.Ledger {
   async jwtsAfter(number: number, limit: number): Promise<readonly port.JwtEntry[]> {
     await Promise.resolve();
     return this.#jwts.slice(number, number + limit);
+  }
+
+  async readCursors(): Promise<ReadonlyMap<string, number>> {
+    await Promise.resolve();
+    return new Map(this.#cursors);
+  }
+
+  async moveCursors(positions: ReadonlyMap<string, number>): Promise<void> {
+    await Promise.resolve();
+    for (const [name, position] of positions) {
+      this.#cursors.set(name, Math.max(position, this.#cursors.get(name) ?? 0));
+    }
   }
 
   async addToken(token: port.TokenRecord): Promise<void> {

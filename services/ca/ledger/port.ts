@@ -187,6 +187,11 @@ export interface Ledger extends AsyncDisposable {
   /** Oldest first, from behind a number (0: from the first). */
   jwtsAfter(number: number, limit: number): Promise<readonly JwtEntry[]>;
 
+  /** How far those have come who tell others of entries, by name: positions that were moved to. */
+  readCursors(): Promise<ReadonlyMap<string, number>>;
+  /** All of them or none; never back. */
+  moveCursors(positions: ReadonlyMap<string, number>): Promise<void>;
+
   addToken(token: TokenRecord): Promise<void>;
   findToken(hash: string): Promise<StoredToken | undefined>;
   /** Newest first. */

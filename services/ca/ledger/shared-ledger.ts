@@ -9,6 +9,8 @@ export interface SharedLedger extends Ledger {
   onNotice(listener: (kind: NoticeKind) => void): () => void;
   /** Runs while no other process does the same: for the very first start. */
   exclusively<T>(work: () => Promise<T>): Promise<T>;
+  /** Runs `work` in one process at a time, and in the next one when that is gone, until the signal. */
+  whileAlone(task: 'forwarding', signal: AbortSignal, work: () => Promise<void>): Promise<void>;
 }
 
 export function isShared(ledger: Ledger): ledger is SharedLedger {

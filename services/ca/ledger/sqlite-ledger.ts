@@ -208,6 +208,19 @@ export class SqliteLedger implements port.Ledger {
     );
   }
 
+  readCursors(): Promise<ReadonlyMap<string, number>> {
+    const sql = `SELECT substr(name, 8) AS name, value FROM counters WHERE name LIKE 'cursor %'`;
+    return this.#read(() => new Map(this.#rows(sql).map(({ name, value }) => [String(name), Number(value)])));
+  }
+
+  moveCursors(positions: ReadonlyMap<string, number>): Promise<void> {
+    const sql = 'INSERT INTO counters VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = max(value, ?2)';
+    const move = (): void => {
+      for (const [name, position] of positions) this.#run(sql, `cursor ${name}`, position);
+    };
+    return this.#commit.run(move, { several: true });
+  }
+
   addToken(token: port.TokenRecord): Promise<void> {
     return this.#commit.run(() => {
       this.#run(

@@ -1,6 +1,6 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import type { AuditEntry } from './audit-record.ts';
-import { callOf } from './call-stats.ts';
+import { callOf, isCall } from './call-stats.ts';
 import { minuteOf } from './conditions.ts';
 
 type Row = [number, string, string, string, string, string, string, string, string, number];
@@ -21,6 +21,7 @@ export class CallCounter {
   add(batch: readonly AuditEntry[]): void {
     const counts = new Map<string, { row: Row; count: number }>();
     for (const entry of batch) {
+      if (!isCall(entry.record)) continue;
       const row = rowOf(entry);
       const key = row.join('\0');
       const seen = counts.get(key);

@@ -15,6 +15,13 @@ export interface CallCount {
   readonly count: number;
 }
 
+/** Whether a record is of a call at all: what the authority tells of its ledger names neither who called nor whom. */
+export function isCall({ principal, source, destination }: AuditRecord): boolean {
+  return [principal, source.namespace, source.workload, destination.namespace, destination.workload].some(
+    (one) => one !== undefined,
+  );
+}
+
 /** What a record counts as in `stats`. */
 export function callOf(record: AuditRecord): CallCount {
   return {

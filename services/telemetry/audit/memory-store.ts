@@ -1,6 +1,6 @@
 import type { AuditEntry, AuditRecord } from './audit-record.ts';
 import type { AuditPage, AuditQuery, AuditStore, CallStats, StatsQuery, StoredRecord } from './audit-store.ts';
-import { callOf, summarizeCalls } from './call-stats.ts';
+import { callOf, isCall, summarizeCalls } from './call-stats.ts';
 import { jsonConditionOf, minuteOf, principalAsKept, splitWorkload } from './conditions.ts';
 
 type Kept = StoredRecord & AuditEntry;
@@ -34,6 +34,7 @@ export class MemoryAuditStore implements AuditStore {
     const since = minuteOf(query.sinceMs ?? 0);
     const counted = this.#kept.filter(
       ({ record, receivedMs }) =>
+        isCall(record) &&
         minuteOf(receivedMs) >= since &&
         (query.reporter === 'all' || record.reporter.kind === query.reporter) &&
         touchesNamespace(record, query.namespace) &&

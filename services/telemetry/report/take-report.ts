@@ -8,6 +8,7 @@ import { recordOf } from '#services/telemetry/audit/record-of.ts';
 import { readAction } from './action.ts';
 import type { Action } from './action.ts';
 import { authorizeReporter } from './authorize-reporter.ts';
+import { authorizeLedgerEntry, isLedgerEntry } from './ledger-entry.ts';
 import { faultsError } from './report-faults.ts';
 import type { ElementFault } from './report-faults.ts';
 
@@ -47,12 +48,13 @@ export async function takeReport(
     const fault = faultOf(action, bag, reporter, index);
     if (fault === undefined) {
       entries.push(recordOf(action, bag, receipt));
-      kept.push({ action, bag });
+      // What the authority tells of its ledger is for the audit: it is no request that anybody served.
+      if (!isLedgerEntry(bag)) kept.push({ action, bag });
     } else faults.push(fault);
   }
   await sinks.audit.append(entries);
   for (const { action, bag } of kept) for (const observe of sinks.observers) observe(action, bag);
-  sinks.counted('kept', kept.length);
+  sinks.counted('kept', entries.length);
   if (faults.length === 0) return done;
   sinks.counted('refused', faults.length);
   throw faultsError(
@@ -63,8 +65,10 @@ export async function takeReport(
 
 function faultOf(action: Action, bag: AttributeBag, reporter: Reporter, index: number): ElementFault | undefined {
   if (reporter === undefined) return undefined;
+  const place = `ReportRequest.attributes[${index}]`;
   try {
-    authorizeReporter(action, bag, reporter, `ReportRequest.attributes[${index}]`);
+    authorizeReporter(action, bag, reporter, place);
+    authorizeLedgerEntry(bag, reporter, place);
     return undefined;
   } catch (error) {
     return { index, error: asGarrisonError(error) };

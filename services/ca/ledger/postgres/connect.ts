@@ -24,7 +24,7 @@ export function clientConfig({ url, password }: DatabaseSettings): ClientConfig 
 }
 
 export function openPool(settings: DatabaseSettings): Pool {
-  const pool = new Pool({ ...clientConfig(settings), max: 4, allowExitOnIdle: true });
+  const pool = new Pool({ ...clientConfig(settings), max: 6, allowExitOnIdle: true });
   // An idle connection that breaks is replaced by the next query.
   pool.on('error', () => undefined);
   // One that breaks in use rejects what waits on it; without a listener its event would end the process.

@@ -2,11 +2,13 @@
  * Keys of advisory locks; any numbers that no other program on the same database would take.
  * `schema`: who makes the tables. `order`: who hands out positions, so that they become visible in their order.
  * `opening`: who starts. `authorities`: who changes them. `instances`: who claims or clears up an instance.
+ * `forwarding`: who tells the audit log.
  */
 export const locks = {
   schema: 7_234_101,
   order: 7_234_102,
   opening: 7_234_105,
+  forwarding: 7_234_106,
   authorities: 7_234_103,
   instances: 7_234_104,
 } as const;

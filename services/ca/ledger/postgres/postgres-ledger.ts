@@ -164,6 +164,37 @@ export class PostgresLedger implements SharedLedger {
     return (await this.#rows('jwts', sql, number, limit)).map(readJwt);
   }
 
+  async readCursors(): Promise<ReadonlyMap<string, number>> {
+    const sql = `SELECT substr(name, 8) AS name, value FROM garrison.counters WHERE name LIKE 'cursor %'`;
+    return new Map((await this.#rows('cursors', sql)).map(({ name, value }) => [String(name), Number(value)]));
+  }
+
+  async moveCursors(positions: ReadonlyMap<string, number>): Promise<void> {
+    const sql = `INSERT INTO garrison.counters AS c VALUES ($1, $2)
+      ON CONFLICT (name) DO UPDATE SET value = greatest(c.value, excluded.value)`;
+    await this.#try(() =>
+      transaction(this.#pool, async (client) => {
+        for (const [name, position] of positions) await client.query(sql, [`cursor ${name}`, position]);
+      }),
+    );
+  }
+
+  async whileAlone(task: 'forwarding', signal: AbortSignal, work: () => Promise<void>): Promise<void> {
+    const { clock } = this.#options;
+    while (!signal.aborted) {
+      const client = await this.#pool.connect().catch(() => undefined);
+      try {
+        const sql = 'SELECT pg_try_advisory_lock($1) AS alone';
+        const answer = await client?.query<{ alone: boolean }>(sql, [locks[task]]).catch(() => undefined);
+        if (answer?.rows[0]?.alone === true) await work();
+      } finally {
+        // With the connection goes the lock.
+        client?.release(true);
+      }
+      await clock.sleep(renewMs, signal);
+    }
+  }
+
   async addToken(token: port.TokenRecord): Promise<void> {
     await this.#change('tokens', undefined, (run) =>
       run(
