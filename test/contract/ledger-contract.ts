@@ -200,6 +200,19 @@ export function ledgerContract(name: string, open: () => Promise<Ledger> | Ledge
       expect(await ledger.entriesAfter(last?.position ?? 0, 10)).toEqual([]);
     });
 
+    each('tells entries while others never stop recording', async (ledger) => {
+      let done = false;
+      const others = Array.from({ length: 4 }, async () => {
+        while (!done) await ledger.intend(anIntent());
+      });
+      const intent = anIntent();
+      await ledger.intend(intent);
+      await ledger.conclude(intent.serial, issuedAs(1), at);
+      expect((await ledger.entriesAfter(0, 10)).map(({ entry }) => entry.serial)).toEqual([intent.serial]);
+      done = true;
+      await Promise.all(others);
+    });
+
     each('tells revocations in their own order', async (ledger) => {
       const [a, b] = [anIntent(), anIntent()];
       for (const { serial, ...intent } of [a, b]) {

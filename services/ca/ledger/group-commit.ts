@@ -22,6 +22,7 @@ export class GroupCommit {
   readonly #commit: StatementSync;
   #queue: Pending[] = [];
   #running: Promise<void> | undefined;
+  #flushing: Promise<void> | undefined;
   /** What the disk said once and for all. */
   #broken: GarrisonError | undefined;
 
@@ -41,6 +42,11 @@ export class GroupCommit {
     });
   }
 
+  /** When all that a reader could have seen by now is on the disk, whatever is asked for meanwhile. */
+  async synced(): Promise<void> {
+    await this.#flushing;
+  }
+
   /** When all that was asked for is settled. */
   async settled(): Promise<void> {
     while (this.#running !== undefined) await this.#running;
@@ -50,7 +56,8 @@ export class GroupCommit {
     while (this.#queue.length > 0) {
       const queue = this.#queue;
       this.#queue = [];
-      await this.#flush(queue);
+      this.#flushing = this.#flush(queue);
+      await this.#flushing;
     }
     this.#running = undefined;
   }

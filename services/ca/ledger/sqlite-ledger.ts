@@ -339,7 +339,7 @@ export class SqliteLedger implements port.Ledger {
   /** What others keep a position of must not be gone after a power cut. */
   async #readDurable<T>(read: () => T): Promise<T> {
     const found = await this.#read(read);
-    await this.#commit.settled();
+    await this.#commit.synced();
     return found;
   }
 
