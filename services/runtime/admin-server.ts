@@ -4,6 +4,7 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
 import { type Address, isLoopback } from './address.ts';
+import { checkConnectionsEveryMs, limitConnections } from './limit-http.ts';
 import { type ListenPlace, listen } from './listen.ts';
 import type { Logger } from './logger.ts';
 import type { Metrics } from './metrics.ts';
@@ -33,10 +34,16 @@ export class AdminServer implements AsyncDisposable {
   constructor(options: AdminOptions) {
     this.#options = options;
     this.#server = createServer(
-      { maxHeaderSize: 16_384, headersTimeout: 5000, requestTimeout: 10_000, keepAliveTimeout: 5000 },
+      {
+        maxHeaderSize: 16_384,
+        headersTimeout: 5000,
+        requestTimeout: 10_000,
+        keepAliveTimeout: 5000,
+        connectionsCheckingInterval: checkConnectionsEveryMs,
+      },
       (request, response) => void this.#answer(request, response),
     );
-    this.#server.maxConnections = 256;
+    limitConnections(this.#server, 256);
   }
 
   /** A JSON page: `/config`, `/revision`, `/status`. What it returns must hold no secret. */

@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { get } from 'node:https';
 import { connect, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { join } from 'node:path';
@@ -7,7 +8,13 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/gl
 import { SpiffeWorkloadAPIClient, type X509SVIDResponse } from '#proto/gen/spiffe/workload/workload.ts';
 import type { Address } from '#runtime/address.ts';
 import { grpcClient } from '#runtime/grpc/client.ts';
-import { usualMostOpen } from '#runtime/grpc/arrivals.ts';
+import { usualMostOpen } from '#runtime/arrivals.ts';
+import { GrpcServer } from '#runtime/grpc/server.ts';
+import { callUnary } from '#runtime/grpc/call-unary.ts';
+import { staticIdentity } from '#runtime/identity-source.ts';
+import { silentLogger } from '#runtime/logger.ts';
+import { EchoClient, echoService } from '#test/fakes/echo-service.ts';
+import { TestPki } from '#test/fakes/mesh-pki.ts';
 import { create, joinToken } from '#test/fakes/certificate-client.ts';
 import { registration, runCa, type RunningCa } from '#test/fakes/running-ca.ts';
 
@@ -18,12 +25,17 @@ const crowd: Socket[] = [];
 
 beforeAll(async () => {
   const uid = `unix:uid:${process.getuid?.()}`;
-  running = await runCa({ policies: { 'a.yaml': registration('cart', 'cart', [uid]) } });
+  running = await runCa({
+    policies: { 'a.yaml': registration('cart', 'cart', [uid]) },
+    settings: { bundleEndpoint: { listen: { host: '127.0.0.1', port: 0 }, web: undefined, refreshHintMs: 300_000 } },
+  });
 });
 afterEach(() => {
   for (const socket of crowd.splice(0)) socket.destroy();
 });
-afterAll(() => running?.[Symbol.asyncDispose]());
+afterAll(async () => {
+  await running?.[Symbol.asyncDispose]();
+});
 
 const ca = (): RunningCa => running!;
 const place = (address: Address): { path: string } | { host: string; port: number } =>
@@ -64,6 +76,20 @@ async function callerIsServed(): Promise<void> {
   expect(await create(ca(), { bearer })).toHaveLength(3);
 }
 
+async function adminIsServed(): Promise<void> {
+  const { host, port } = ca().ca.addresses.caAdmin as { host: string; port: number };
+  expect((await fetch(`http://${host}:${port}/livez`)).status).toBe(200);
+}
+
+async function bundleIsServed(): Promise<void> {
+  const { port } = ca().ca.addresses.bundle as { port: number };
+  const status = await new Promise((resolve, reject) => {
+    const options = { port, host: '127.0.0.1', rejectUnauthorized: false, agent: false };
+    get({ ...options, path: '/' }, (response) => resolve(response.statusCode)).on('error', reject);
+  });
+  expect(status).toBe(200);
+}
+
 const hello = Buffer.from([0x16, 0x03, 0x01, 0x02, 0x00, 0x01, 0x00, 0x01, 0xfc]);
 const preface = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n');
 
@@ -71,6 +97,7 @@ describe('a crowd that says nothing, or half a word, keeps nobody out', () => {
   const ports: [string, () => Address, Buffer][] = [
     ['the certificate service', () => ca().ca.addresses.ca, hello],
     ['the workload socket', () => ({ path: join(ca().state, 'workload.sock') }), preface.subarray(0, 10)],
+    ['the bundle endpoint', () => ca().ca.addresses.bundle!, hello],
     ['the admin pages', () => ca().ca.addresses.caAdmin, Buffer.from('GET /livez HTTP/1.1\r\nx-slow: ')],
   ];
   test.each(ports)('%s', async (_, address, word) => {
@@ -80,6 +107,8 @@ describe('a crowd that says nothing, or half a word, keeps nobody out', () => {
     });
     await workloadIsServed();
     await callerIsServed();
+    await adminIsServed();
+    await bundleIsServed();
   });
 });
 
@@ -94,6 +123,35 @@ test('a crowd that shakes hands and then says nothing keeps nobody out', async (
   await Promise.all(done);
   await callerIsServed();
   await workloadIsServed();
+});
+
+test('who comes when there is no place, over TLS, is sent away, and the server goes on', async () => {
+  const pki = await TestPki.create();
+  const identity = staticIdentity(await pki.identity('spiffe://example.org/a'));
+  await using server = new GrpcServer({ logger: silentLogger, maxConnections: 8 }).unary(
+    echoService.unary,
+    (text) => text,
+  );
+  const tls = { kind: 'tls', identity, clientCertificate: 'optional' } as const;
+  const address = await server.listen({ host: '127.0.0.1', port: 0 }, tls);
+  const clients = Array.from({ length: 6 }, () => {
+    // Clients with the same options share a connection.
+    const options = { 'grpc.use_local_subchannel_pool': 1 };
+    return grpcClient(EchoClient, address, { kind: 'tls', bundle: pki.bundle, expect: () => true }, options);
+  });
+  const call = (client: EchoClient): Promise<string> =>
+    callUnary(client.unary.bind(client), 'hello', { timeoutMs: 2000 });
+  for (const client of clients) expect(await call(client)).toBe('hello');
+  await come(address, (socket) => void socket.write(hello));
+  const late = grpcClient(
+    EchoClient,
+    address,
+    { kind: 'tls', bundle: pki.bundle, expect: () => true },
+    { 'grpc.use_local_subchannel_pool': 1 },
+  );
+  await expect(call(late)).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+  for (const client of clients) expect(await call(client)).toBe('hello');
+  for (const client of [late, ...clients]) client.close();
 });
 
 test('half a CSR that never ends holds up nobody else', async () => {

@@ -46,7 +46,9 @@ beforeAll(async () => {
   paths = await allPaths();
   running = await runCa({ policies: { 'a.yaml': registration('other', 'other', ['unix:uid:424242']) } });
 });
-afterAll(() => running?.[Symbol.asyncDispose]());
+afterAll(async () => {
+  await running?.[Symbol.asyncDispose]();
+});
 
 async function statuses(session: ClientHttp2Session): Promise<Map<string, string>> {
   const found = new Map<string, string>();

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer, type Server } from 'node:https';
 import type { Address } from '#runtime/address.ts';
+import { checkConnectionsEveryMs, limitConnections } from '#runtime/limit-http.ts';
 import { listen } from '#runtime/listen.ts';
 import type { WebTls } from './web-tls.ts';
 
@@ -18,11 +19,12 @@ export class PublicServer implements AsyncDisposable {
   readonly #stop = new AbortController();
 
   constructor(documents: Documents, tls: WebTls) {
-    const limits = { maxHeaderSize: 8192, headersTimeout: 5000, requestTimeout: 5000, keepAliveTimeout: 5000 };
+    const times = { headersTimeout: 5000, requestTimeout: 5000, keepAliveTimeout: 5000 };
+    const limits = { ...times, maxHeaderSize: 8192, connectionsCheckingInterval: checkConnectionsEveryMs };
     this.#server = createServer({ ...tls.current(), ...limits, handshakeTimeout: 5000 }, (request, response) =>
       answer(request, response, documents),
     );
-    this.#server.maxConnections = 1000;
+    limitConnections(this.#server, 1000);
     this.#server.on('tlsClientError', (_error, socket) => socket.destroy());
     tls.onChange(() => this.#server.setSecureContext(tls.current()), this.#stop.signal);
   }

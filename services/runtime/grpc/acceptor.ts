@@ -10,7 +10,7 @@ import type { Logger } from '../logger.ts';
 import { readPeerCredentials } from '../peer-credentials.ts';
 import { type Peer, identifyPeer } from '../peer.ts';
 import { secureContextOptions } from '../tls.ts';
-import { Arrivals, networkOf } from './arrivals.ts';
+import { Arrivals, networkOf } from '../arrivals.ts';
 
 export type Security =
   | { readonly kind: 'plaintext' }

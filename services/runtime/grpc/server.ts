@@ -7,7 +7,7 @@ import type { Logger } from '../logger.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Peer } from '../peer.ts';
 import { type Acceptor, type Security, openAcceptor } from './acceptor.ts';
-import { usualMostOpen } from './arrivals.ts';
+import { usualMostOpen } from '../arrivals.ts';
 import { CallCounts } from './call-counts.ts';
 import { Call, type CallSetting } from './call.ts';
 import type { BidiHandler, MethodDefinition, ServerStreamHandler, UnaryHandler } from './method.ts';

@@ -3,6 +3,7 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { GarrisonError, asGarrisonError, toGrpcStatus, toHttpStatus } from '#proto/errors/index.ts';
 import { formatAddress, isLoopback, isUnix } from '#runtime/address.ts';
 import type { Address } from '#runtime/address.ts';
+import { checkConnectionsEveryMs, limitConnections } from '#runtime/limit-http.ts';
 import { listen } from '#runtime/listen.ts';
 import type { Logger } from '#runtime/logger.ts';
 
@@ -35,7 +36,7 @@ export class JsonServer implements AsyncDisposable {
         remedy: 'choose a loopback address such as `127.0.0.1:8182`, or a unix socket',
       });
     }
-    const server = createServer((request, response) => {
+    const server = createServer({ connectionsCheckingInterval: checkConnectionsEveryMs }, (request, response) => {
       void handle(request, response, answer, !isUnix(address)).catch((error: unknown) => {
         logger.error('audit answer failed', { error });
         response.destroy();
@@ -43,7 +44,7 @@ export class JsonServer implements AsyncDisposable {
     });
     server.requestTimeout = 10_000;
     server.headersTimeout = 10_000;
-    server.maxConnections = 200;
+    limitConnections(server, 200);
     return new JsonServer(server, await listen(server, address, { setting }));
   }
 

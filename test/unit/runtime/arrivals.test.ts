@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events';
 import type { Socket } from 'node:net';
 import { describe, expect, test } from '@jest/globals';
-import { Arrivals, networkOf, usualMostOpen } from '#runtime/grpc/arrivals.ts';
+import { Arrivals, networkOf, usualMostOpen } from '#runtime/arrivals.ts';
 
 class FakeSocket extends EventEmitter {
   destroyed = false;
