@@ -29,6 +29,8 @@ const b = join(folder, 'b');
 const uid = `unix:uid:${process.getuid?.() ?? 0}`;
 const processes: Command[] = [];
 const clients: SpiffeWorkloadAPIClient[] = [];
+/** Many commands, each a process. */
+const patienceMs = 120_000;
 let admin: IdentityAdminClient;
 let ports: { a: number; b: number };
 
@@ -74,7 +76,7 @@ beforeAll(async () => {
   for (const place of [a, b]) {
     clients.push(grpcClient(SpiffeWorkloadAPIClient, { path: join(place, 's/workload.sock') }, { kind: 'plaintext' }));
   }
-});
+}, patienceMs);
 afterAll(async () => {
   for (const client of [admin, ...clients]) client.close();
   for (const command of processes) await command[Symbol.asyncDispose]();
@@ -116,88 +118,100 @@ const jwtOf = async (client: SpiffeWorkloadAPIClient): Promise<string> => {
 const validated = (client: SpiffeWorkloadAPIClient, svid: string): Promise<ValidateJWTSVIDResponse> =>
   callUnary(client.validateJwtsvid.bind(client), { audience: 'db', svid }, { metadata: calls });
 
-test('two authorities learn each other’s bundles, and what one rotates the other’s workloads see', async () => {
-  const [ofA, ofB] = clients as [SpiffeWorkloadAPIClient, SpiffeWorkloadAPIClient];
-  // By a certificate for its name: nothing more is needed to begin with.
-  const first = await until<X509SVIDResponse>(ofA.fetchX509Svid({}, header), ({ federatedBundles }) =>
-    federatedBundles.has('spiffe://b.test'),
-  );
-  expect(first.federatedBundles.size).toBe(1);
-  expect(first.federatedBundles.get('spiffe://b.test')).not.toEqual(first.svids[0]?.bundle);
-
-  // By an SVID: somebody must say once which roots that stands on.
-  const [waiting] = (await garrison(b, 'identity', 'bundle', 'list')).json;
-  expect(waiting).toMatchObject({ trustDomain: 'a.test', known: false, profile: 'https_spiffe' });
-  expect(waiting?.['failure']).toMatch(/no root to verify/);
-  expect((await garrison(b, 'identity', 'bundle', 'show', '--trust-domain', 'a.test')).code).toBe(1);
-  const shown = await run(['identity', 'bundle', 'show', '--format', 'spiffe'], a);
-  writeFileSync(join(folder, 'a.json'), shown.stdout);
-  const set = await garrison(b, 'identity', 'bundle', 'set', 'a.test', join(folder, 'a.json'));
-  expect(set.json[0]).toMatchObject({ known: true, from: 'operator', sequence: '1', roots: 1 });
-  expect((await garrison(b, 'identity', 'bundle', 'refresh', 'a.test')).json[0]).toMatchObject({ failure: null });
-
-  // JWT-SVIDs of the one are believed by workloads of the other.
-  const tokenOfA = await jwtOf(ofA);
-  expect((await validated(ofB, tokenOfA)).spiffeId).toBe('spiffe://a.test/ns/shop/sa/one');
-  expect((await validated(ofA, await jwtOf(ofB))).spiffeId).toBe('spiffe://b.test/ns/shop/sa/one');
-  const jwtBundles = await until<JWTBundlesResponse>(ofB.fetchJwtBundles({}, header), () => true);
-  expect([...jwtBundles.bundles.keys()]).toEqual(['spiffe://b.test', 'spiffe://a.test']);
-
-  // Another root over there, known here before it signs.
-  const authority = async (...args: readonly string[]): Promise<string> =>
-    ((await garrison(a, 'identity', ...args)).json[0] ?? {})['authority'] as string;
-  const rootsOfA = (count: number): Promise<X509BundlesResponse> =>
-    until<X509BundlesResponse>(
-      ofB.fetchX509Bundles({}, header),
-      ({ bundles }) => rootsIn(bundles.get('spiffe://a.test')) === count,
+test(
+  'two authorities learn each other’s bundles, and what one rotates the other’s workloads see',
+  async () => {
+    const [ofA, ofB] = clients as [SpiffeWorkloadAPIClient, SpiffeWorkloadAPIClient];
+    // By a certificate for its name: nothing more is needed to begin with.
+    const first = await until<X509SVIDResponse>(ofA.fetchX509Svid({}, header), ({ federatedBundles }) =>
+      federatedBundles.has('spiffe://b.test'),
     );
-  await authority('rotate', '--prepare');
-  expect(rootsIn((await rootsOfA(2)).bundles.get('spiffe://b.test'))).toBe(1);
-  expect((await validated(ofB, tokenOfA)).spiffeId).toBe('spiffe://a.test/ns/shop/sa/one');
-  await authority('rotate');
-  const before = readBundle(shown.stdout).jwtKeys[0]?.kid;
-  const { authorities } = await callUnary(admin.listAuthorities.bind(admin), {});
-  const old = authorities.find(({ state }) => state === 'old')?.id ?? '';
-  await authority('taint', old);
-  await authority('revoke', '--authority', old);
-  const last = await rootsOfA(1);
-  expect(last.bundles.get('spiffe://a.test')).not.toEqual(Buffer.concat(readBundle(shown.stdout).roots));
+    expect(first.federatedBundles.size).toBe(1);
+    expect(first.federatedBundles.get('spiffe://b.test')).not.toEqual(first.svids[0]?.bundle);
 
-  // What the revoked key signed is worth nothing, there and here; what the new one signs is believed.
-  for (const client of [ofA, ofB]) {
-    await expect(validated(client, tokenOfA)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
-  }
-  const renewed = await jwtOf(ofA);
-  expect(JSON.parse(Buffer.from(renewed.split('.')[0] ?? '', 'base64url').toString())).not.toMatchObject({
-    kid: before,
-  });
-  expect((await validated(ofB, renewed)).spiffeId).toBe('spiffe://a.test/ns/shop/sa/one');
+    // By an SVID: somebody must say once which roots that stands on.
+    const [waiting] = (await garrison(b, 'identity', 'bundle', 'list')).json;
+    expect(waiting).toMatchObject({ trustDomain: 'a.test', known: false, profile: 'https_spiffe' });
+    expect(waiting?.['failure']).toMatch(/no root to verify/);
+    expect((await garrison(b, 'identity', 'bundle', 'show', '--trust-domain', 'a.test')).code).toBe(1);
+    const shown = await run(['identity', 'bundle', 'show', '--format', 'spiffe'], a);
+    writeFileSync(join(folder, 'a.json'), shown.stdout);
+    const set = await garrison(b, 'identity', 'bundle', 'set', 'a.test', join(folder, 'a.json'));
+    expect(set.json[0]).toMatchObject({ known: true, from: 'operator', sequence: '1', roots: 1 });
+    expect((await garrison(b, 'identity', 'bundle', 'refresh', 'a.test')).json[0]).toMatchObject({ failure: null });
 
-  // The endpoint stands on the new root by now: the newest bundle is what it is verified with.
-  const asked = (await garrison(b, 'identity', 'bundle', 'refresh', 'a.test')).json[0];
-  expect(asked).toMatchObject({ failure: null, roots: 1, from: 'endpoint' });
-  expect(Number(asked?.['sequence'])).toBeGreaterThan(3);
+    // JWT-SVIDs of the one are believed by workloads of the other.
+    const tokenOfA = await jwtOf(ofA);
+    expect((await validated(ofB, tokenOfA)).spiffeId).toBe('spiffe://a.test/ns/shop/sa/one');
+    expect((await validated(ofA, await jwtOf(ofB))).spiffeId).toBe('spiffe://b.test/ns/shop/sa/one');
+    const jwtBundles = await until<JWTBundlesResponse>(ofB.fetchJwtBundles({}, header), () => true);
+    expect([...jwtBundles.bundles.keys()]).toEqual(['spiffe://b.test', 'spiffe://a.test']);
 
-  // An older document is a way back to keys that were revoked: the endpoint may not, the operator may.
-  const again = await garrison(b, 'identity', 'bundle', 'set', 'a.test', join(folder, 'a.json'));
-  expect(again.json[0]).toMatchObject({ sequence: '1' });
-});
+    // Another root over there, known here before it signs.
+    const authority = async (...args: readonly string[]): Promise<string> =>
+      ((await garrison(a, 'identity', ...args)).json[0] ?? {})['authority'] as string;
+    const rootsOfA = (count: number): Promise<X509BundlesResponse> =>
+      until<X509BundlesResponse>(
+        ofB.fetchX509Bundles({}, header),
+        ({ bundles }) => rootsIn(bundles.get('spiffe://a.test')) === count,
+      );
+    await authority('rotate', '--prepare');
+    expect(rootsIn((await rootsOfA(2)).bundles.get('spiffe://b.test'))).toBe(1);
+    expect((await validated(ofB, tokenOfA)).spiffeId).toBe('spiffe://a.test/ns/shop/sa/one');
+    await authority('rotate');
+    const before = readBundle(shown.stdout).jwtKeys[0]?.kid;
+    const { authorities } = await callUnary(admin.listAuthorities.bind(admin), {});
+    const old = authorities.find(({ state }) => state === 'old')?.id ?? '';
+    await authority('taint', old);
+    await authority('revoke', '--authority', old);
+    const last = await rootsOfA(1);
+    expect(last.bundles.get('spiffe://a.test')).not.toEqual(Buffer.concat(readBundle(shown.stdout).roots));
 
-test('an authority that is away takes nothing away, not even over a restart of the other', async () => {
-  await garrison(b, 'identity', 'bundle', 'refresh', 'a.test');
-  const [ofA, ofB] = processes as [Command, Command];
-  await ofA.end();
-  const failed = await garrison(b, 'identity', 'bundle', 'refresh', 'a.test');
-  expect(failed.code).toBe(2);
-  await ofB.end();
-  await start(b);
-  const [known] = (await garrison(b, 'identity', 'bundle', 'list')).json;
-  expect(known).toMatchObject({ trustDomain: 'a.test', known: true, roots: 1 });
-  await start(a);
-});
+    // What the revoked key signed is worth nothing, there and here; what the new one signs is believed.
+    for (const client of [ofA, ofB]) {
+      await expect(validated(client, tokenOfA)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
+    }
+    const renewed = await jwtOf(ofA);
+    expect(JSON.parse(Buffer.from(renewed.split('.')[0] ?? '', 'base64url').toString())).not.toMatchObject({
+      kid: before,
+    });
+    expect((await validated(ofB, renewed)).spiffeId).toBe('spiffe://a.test/ns/shop/sa/one');
 
-test('a trust domain that nobody configured is told as that', async () => {
-  const unknown = await garrison(b, 'identity', 'bundle', 'refresh', 'c.test');
-  expect(unknown.code).toBe(2);
-  expect(unknown.stderr).toMatch(/does not federate with `c\.test`/);
-});
+    // The endpoint stands on the new root by now: the newest bundle is what it is verified with.
+    const asked = (await garrison(b, 'identity', 'bundle', 'refresh', 'a.test')).json[0];
+    expect(asked).toMatchObject({ failure: null, roots: 1, from: 'endpoint' });
+    expect(Number(asked?.['sequence'])).toBeGreaterThan(3);
+
+    // An older document is a way back to keys that were revoked: the endpoint may not, the operator may.
+    const again = await garrison(b, 'identity', 'bundle', 'set', 'a.test', join(folder, 'a.json'));
+    expect(again.json[0]).toMatchObject({ sequence: '1' });
+  },
+  patienceMs,
+);
+
+test(
+  'an authority that is away takes nothing away, not even over a restart of the other',
+  async () => {
+    await garrison(b, 'identity', 'bundle', 'refresh', 'a.test');
+    const [ofA, ofB] = processes as [Command, Command];
+    await ofA.end();
+    const failed = await garrison(b, 'identity', 'bundle', 'refresh', 'a.test');
+    expect(failed.code).toBe(2);
+    await ofB.end();
+    await start(b);
+    const [known] = (await garrison(b, 'identity', 'bundle', 'list')).json;
+    expect(known).toMatchObject({ trustDomain: 'a.test', known: true, roots: 1 });
+    await start(a);
+  },
+  patienceMs,
+);
+
+test(
+  'a trust domain that nobody configured is told as that',
+  async () => {
+    const unknown = await garrison(b, 'identity', 'bundle', 'refresh', 'c.test');
+    expect(unknown.code).toBe(2);
+    expect(unknown.stderr).toMatch(/does not federate with `c\.test`/);
+  },
+  patienceMs,
+);
