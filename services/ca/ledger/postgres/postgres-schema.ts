@@ -84,7 +84,9 @@ const first = `
   CREATE TABLE authority_files (name text PRIMARY KEY, authority text NOT NULL, content text NOT NULL);
 `;
 
-const steps: readonly string[] = [first + recordFunction];
+const second = `CREATE INDEX leaves_by_end ON intents (not_after, issuer_key_id) WHERE profile = 'leaf';`;
+
+const steps: readonly string[] = [first + recordFunction, second];
 
 /** Makes the tables, or brings older ones forward. Of several processes that start together one does it. */
 export async function createPostgresSchema(client: ClientBase): Promise<void> {

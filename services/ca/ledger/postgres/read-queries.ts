@@ -14,9 +14,8 @@ export const revoked = `SELECT ${columns}, r.position
 export const revokedSerials = `SELECT encode(i.serial, 'hex') AS serial
   FROM garrison.revocations r JOIN garrison.intents i USING (number) WHERE i.not_after >= $1 ORDER BY i.number`;
 
-/** No leaf lives longer than seven days: what was asked for before the second time has ended. */
 export const live = `SELECT i.issuer_key_id, count(*) AS leaves FROM garrison.intents i
-  WHERE i.profile = 'leaf' AND i.not_after >= $1 AND i.requested_at >= $1 - 691200000
+  WHERE i.profile = 'leaf' AND i.not_after >= $1
     AND NOT EXISTS (SELECT FROM garrison.outcomes o WHERE o.number = i.number AND o.state = 'failed')
     AND NOT EXISTS (SELECT FROM garrison.revocations r WHERE r.number = i.number)
   GROUP BY i.issuer_key_id ORDER BY i.issuer_key_id`;
