@@ -16,6 +16,7 @@ import {
 import { denyAll, dryRunLeftOn, selectorOfNobody, unknownPort, unknownProvider } from './scopes.ts';
 import { emptyList } from './empty-lists.ts';
 import { neverMatches } from './never-matches.ts';
+import { nodeOfEverything, starterDecides } from './registrations.ts';
 import { duplicateRule, shadowedRule } from './shadows.ts';
 import type { LintRule } from './finding.ts';
 
@@ -45,4 +46,6 @@ export const lintRules: readonly LintRule[] = [
   duplicateRule,
   unknownPort,
   emptyList,
+  starterDecides,
+  nodeOfEverything,
 ];
