@@ -7,10 +7,11 @@ const all = `
   SELECT issuer_key_id, count(*) AS leaves FROM intents INDEXED BY leaves_by_end
   WHERE profile = 'leaf' AND not_after >= ? GROUP BY issuer_key_id`;
 
+/** CROSS: from the few to their intents, never the other way round. */
 const out = `
   SELECT i.issuer_key_id, count(*) AS leaves
   FROM (SELECT number FROM outcomes WHERE state = 'failed' UNION SELECT number FROM revocations)
-    JOIN intents i USING (number)
+    CROSS JOIN intents i USING (number)
   WHERE i.profile = 'leaf' AND i.not_after >= ? GROUP BY i.issuer_key_id`;
 
 /**
