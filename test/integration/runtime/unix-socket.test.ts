@@ -12,6 +12,7 @@ import { GrpcServer } from '#runtime/grpc/server.ts';
 import { silentLogger } from '#runtime/logger.ts';
 import type { UnixPeer } from '#runtime/peer.ts';
 import { EchoClient, echoService } from '#test/fakes/echo-service.ts';
+import { isInstalled } from '#test/fakes/installed.ts';
 
 const disposing: AsyncDisposable[] = [];
 afterEach(async () => {
@@ -52,23 +53,44 @@ test('the kernel says who connects: user, group, process, and the file it runs',
   });
 });
 
+const whoIsThat = `
+  import { callUnary } from '#runtime/grpc/call-unary.ts';
+  import { grpcClient } from '#runtime/grpc/client.ts';
+  import { EchoClient } from '#test/fakes/echo-service.ts';
+  const client = grpcClient(EchoClient, { path: process.argv[1] }, { kind: 'plaintext' });
+  console.log(await callUnary(client.unary.bind(client), ''));
+  client.close();`;
+
 test('another process is another one', async () => {
   const file = freshPath();
   await serve(file, 0o666);
   expect(statSync(file).mode & 0o777).toBe(0o666);
-  const script = `
-    import { callUnary } from '#runtime/grpc/call-unary.ts';
-    import { grpcClient } from '#runtime/grpc/client.ts';
-    import { EchoClient } from '#test/fakes/echo-service.ts';
-    const client = grpcClient(EchoClient, { path: process.argv[1] }, { kind: 'plaintext' });
-    console.log(await callUnary(client.unary.bind(client), ''));
-    client.close();`;
-  const child = spawn(process.execPath, ['--input-type=module', '--eval', script, file], {
+  const child = spawn(process.execPath, ['--input-type=module', '--eval', whoIsThat, file], {
     env: { ...process.env, NODE_OPTIONS: '' },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   const [said] = (await once(child.stdout, 'data')) as [Buffer];
   expect(JSON.parse(said.toString())).toMatchObject({ pid: child.pid, executable: realpathSync(process.execPath) });
+  await once(child, 'close');
+});
+
+const withSetpriv = process.getuid?.() === 0 && isInstalled('setpriv') ? test : test.skip;
+
+withSetpriv('the supplementary groups are those of the other process, and so is its time of start', async () => {
+  const file = freshPath();
+  await serve(file);
+  const node = [process.execPath, '--input-type=module', '--eval', whoIsThat, file];
+  const child = spawn('setpriv', ['--groups', '1234,5678', ...node], {
+    env: { ...process.env, NODE_OPTIONS: '' },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const stat = readFileSync(`/proc/${child.pid}/stat`, 'latin1');
+  const [said] = (await once(child.stdout, 'data')) as [Buffer];
+  expect(JSON.parse(said.toString())).toMatchObject({
+    pid: child.pid,
+    groups: [1234, 5678],
+    startTime: startTimeOf(stat),
+  });
   await once(child, 'close');
 });
 
