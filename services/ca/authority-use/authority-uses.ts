@@ -23,6 +23,14 @@ export interface AuthorityCount {
   readonly certificates: number;
 }
 
+/** What an identity holds under some issuers. */
+interface Holding {
+  readonly certificates: number;
+  readonly lastExpires: Date;
+  /** When the last of them was asked for. */
+  readonly newest: Date;
+}
+
 const pageSize = 1000;
 /** More certificates than these are not read for one answer. */
 const mostRead = 200_000;
@@ -56,25 +64,38 @@ export class AuthorityUses {
     authority: string,
     limit: number,
   ): Promise<{ readonly identities: readonly IdentityUse[]; readonly complete: boolean }> {
-    const issuers = (await this.#issuersNow()).get(authority) ?? new Set<string>();
-    const found = new Map<string, { certificates: number; lastExpires: Date }>();
-    let read = 0;
-    for (const issuerKeyId of issuers) {
-      for await (const { spiffeId, notAfter } of this.#live(issuerKeyId)) {
-        read += 1;
-        const known = found.get(spiffeId);
-        const lastExpires = known === undefined || notAfter > known.lastExpires ? notAfter : known.lastExpires;
-        found.set(spiffeId, { certificates: (known?.certificates ?? 0) + 1, lastExpires });
-        if (read >= mostRead) break;
-      }
-    }
-    const all = await Promise.all(
-      [...found].map(async ([spiffeId, use]) => ({ spiffeId, ...use, moved: await this.#moved(spiffeId, issuers) })),
+    const issuers = await this.#issuersNow();
+    const here = await this.#holders(issuers.get(authority) ?? []);
+    const elsewhere = await this.#holders(
+      [...issuers].flatMap(([id, keyIds]) => (id === authority ? [] : [...keyIds])),
     );
+    const all = [...here.found].map(([spiffeId, { newest, ...use }]) => {
+      const other = elsewhere.found.get(spiffeId)?.newest;
+      return { spiffeId, ...use, moved: other !== undefined && other > newest ? other : undefined };
+    });
     all.sort(
       (a, b) => Number(a.moved !== undefined) - Number(b.moved !== undefined) || +b.lastExpires - +a.lastExpires,
     );
-    return { identities: all.slice(0, limit), complete: all.length <= limit && read < mostRead };
+    return { identities: all.slice(0, limit), complete: all.length <= limit && here.complete && elsewhere.complete };
+  }
+
+  /** Identities by what they hold under these issuers, read page by page: others are served between two. */
+  async #holders(issuers: Iterable<string>): Promise<{ found: ReadonlyMap<string, Holding>; complete: boolean }> {
+    const found = new Map<string, Holding>();
+    let read = 0;
+    for (const issuerKeyId of issuers) {
+      for await (const { spiffeId, notAfter, requestedAt } of this.#live(issuerKeyId)) {
+        if (read >= mostRead) return { found, complete: false };
+        read += 1;
+        const known = found.get(spiffeId);
+        found.set(spiffeId, {
+          certificates: (known?.certificates ?? 0) + 1,
+          lastExpires: later(known?.lastExpires, notAfter),
+          newest: later(known?.newest, requestedAt),
+        });
+      }
+    }
+    return { found, complete: true };
   }
 
   async *#live(issuerKeyId: string): AsyncGenerator<LedgerEntry> {
@@ -91,11 +112,6 @@ export class AuthorityUses {
       before = page.at(-1)?.number;
       if (before === undefined || page.length < pageSize) return;
     }
-  }
-
-  async #moved(spiffeId: string, issuers: ReadonlySet<string>): Promise<Date | undefined> {
-    const [newest] = await this.#options.ledger.list({ spiffeId, state: 'issued', limit: 1 });
-    return newest === undefined || issuers.has(newest.issuerKeyId) ? undefined : newest.requestedAt;
   }
 
   #issuersNow(): Promise<ReadonlyMap<string, ReadonlySet<string>>> {
@@ -121,6 +137,10 @@ async function readIssuers({ ledger, authorities }: UsesOptions): Promise<Readon
     found.set(id, new Set([hex(issuing.keyId), ...keys]));
   }
   return found;
+}
+
+function later(a: Date | undefined, b: Date): Date {
+  return a === undefined || b > a ? b : a;
 }
 
 function hex(bytes: Uint8Array): string {
