@@ -3,8 +3,10 @@ import type { Clock } from '#runtime/clock.ts';
 import type { Logger } from '#runtime/logger.ts';
 import type { Readiness } from '#runtime/readiness.ts';
 import type { Ledger } from './port.ts';
+import { isShared } from './shared-ledger.ts';
 
 const probeMs = 500;
+const watchMs = 2000;
 
 /**
  * While the ledger cannot be written nothing is signed, and `/readyz` says why. Whoever reads that sends no more callers,
@@ -16,6 +18,7 @@ export class LedgerReadiness implements AsyncDisposable {
   readonly #clock: Clock;
   readonly #logger: Logger;
   readonly #stop = new AbortController();
+  readonly #watching: Promise<void>;
   #probing: Promise<void> | undefined;
 
   constructor(ledger: Ledger, around: { readiness: Readiness; clock: Clock; logger: Logger }) {
@@ -23,12 +26,14 @@ export class LedgerReadiness implements AsyncDisposable {
     this.#readiness = around.readiness;
     this.#clock = around.clock;
     this.#logger = around.logger;
+    // A disk is asked when something is to be written; a database elsewhere may go while nobody asks for anything.
+    this.#watching = isShared(ledger) ? this.#watch() : Promise.resolve();
   }
 
   /** Something could not be done: if that is because of the ledger, the process is ready no more. */
   failed(error: unknown): void {
     if (!(error instanceof GarrisonError) || error.code !== 'UNAVAILABLE' || error.place === 'ca.keys') return;
-    this.#logger.error('certificate not issued', { error });
+    this.#logger.error('the ledger cannot be written', { error });
     if (this.#probing !== undefined || this.#stop.signal.aborted) return;
     const clear = this.#readiness.pending(`ledger: ${error.message}`);
     this.#probing = this.#probe(clear);
@@ -36,7 +41,22 @@ export class LedgerReadiness implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stop.abort();
-    await this.#probing;
+    await Promise.all([this.#probing, this.#watching]);
+  }
+
+  async #watch(): Promise<void> {
+    const { signal } = this.#stop;
+    for (;;) {
+      await this.#clock.sleep(watchMs, signal);
+      if (signal.aborted) return;
+      // While it is known to be away, `#probe` asks.
+      if (this.#probing !== undefined) continue;
+      try {
+        await this.#ledger.check();
+      } catch (error) {
+        this.failed(error);
+      }
+    }
   }
 
   async #probe(clear: () => void): Promise<void> {
