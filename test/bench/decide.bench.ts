@@ -1,5 +1,5 @@
 // node --expose-gc test/bench/decide.bench.ts [--baseline FILE] [--quick] [--peers]
-// `--peers` also builds OPA, with `go` from the Go module proxy: some minutes the first time.
+// `--peers` also builds OPA and Cerbos, with `go` from the Go module proxy: some minutes the first time.
 import { newEnforcer, newModelFromString, StringAdapter } from 'casbin';
 import { cedarRequest, printCedar } from '#policies/cedar/index.ts';
 import { wasmCedar } from '#policies/cedar/wasm-engine.ts';
@@ -8,6 +8,7 @@ import { compile, decide, workloadOf } from '#policies/index.ts';
 import type { Program } from '#policies/index.ts';
 import { corpus, requests, shapes } from '#test/bench/decide-corpus.ts';
 import type { Shape } from '#test/bench/decide-corpus.ts';
+import { measureCerbos } from '#test/bench/peers/cerbos.ts';
 import { measureOpa } from '#test/bench/peers/opa.ts';
 import { measure, publish, summary } from '#test/bench/harness.ts';
 import type { Measurement } from '#test/bench/harness.ts';
@@ -33,6 +34,9 @@ if (process.argv.includes('--peers')) {
     others['OPA'] = { prepareMs: Object.fromEntries(opa.map(({ name, prepareMs }) => [name, prepareMs])) };
     results.push(...opa);
   }
+  const cerbos = await measureCerbos(quick ? [10] : [10, 1_000], 3_000);
+  if ('missing' in cerbos) others['Cerbos'] = `not measured: ${cerbos.missing}`;
+  else results.push(...cerbos);
 }
 
 publish('decide', results, { compiling, ratios: ratios(), others });
