@@ -22,6 +22,7 @@ import { describeUses, liveCertificates } from './authority-use/live-certificate
 import { openCaCore, type CaCore, type CaSurroundings } from './ca-core.ts';
 import { CaCounts } from './ca-counts.ts';
 import { openCallers } from './callers/callers.ts';
+import { federationAges } from './federation/federation-ages.ts';
 import { keepJwtKeys } from './jwt-authority/keep-jwt-keys.ts';
 import { followRegistrations } from './registrations/follow-registrations.ts';
 import { ConnectedNodes } from './nodes/connected-nodes.ts';
@@ -107,6 +108,7 @@ export async function composeCa(
   const refreshHintSeconds = Math.floor(refreshHintMs / 1000);
   const uses = new AuthorityUses({ ...core, clock });
   metrics.append(() => liveCertificates(uses));
+  metrics.append(() => federationAges(core.federation, clock));
   admin.page('/authorities', () => describeUses(uses));
   serveAuthorityUse(control, uses, admit);
   serveJwtAuthorityAdmin(control, core, admit);

@@ -32,6 +32,7 @@ const clients: SpiffeWorkloadAPIClient[] = [];
 /** Many commands, each a process. */
 const patienceMs = 120_000;
 let admin: IdentityAdminClient;
+let readyOfB: string;
 let ports: { a: number; b: number };
 
 async function config(place: string, name: string, rest: string): Promise<void> {
@@ -41,9 +42,10 @@ async function config(place: string, name: string, rest: string): Promise<void> 
 }
 
 async function start(place: string): Promise<Command> {
-  const command = new Command(['ca'], { cwd: place });
+  const command = new Command(['ca', '--output', 'json'], { cwd: place });
   processes.push(command);
-  await command.line();
+  const ready = await command.line();
+  if (place === b) readyOfB = ready;
   return command;
 }
 
@@ -197,6 +199,10 @@ test(
     await ofA.end();
     const failed = await garrison(b, 'identity', 'bundle', 'refresh', 'a.test');
     expect(failed.code).toBe(2);
+    const { addresses } = JSON.parse(readyOfB) as { addresses: { caAdmin: string } };
+    const metrics = await (await fetch(`http://${addresses.caAdmin}/metrics`)).text();
+    expect(metrics).toMatch(/^garrison_ca_federation_age_seconds\{trust_domain="a.test"\} \d+$/m);
+    expect(metrics).toMatch(/^garrison_ca_federation_fetches_total\{trust_domain="a.test",outcome="failed"\} [1-9]/m);
     await ofB.end();
     await start(b);
     const [known] = (await garrison(b, 'identity', 'bundle', 'list')).json;
