@@ -3,6 +3,8 @@ import { createVerify, generateKeyPairSync, verify, X509Certificate } from 'node
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { keySigner } from '#ca/keys/signer.ts';
 import { parseSpiffeId, parseTrustDomain } from '#ca/spiffe-id.ts';
@@ -28,6 +30,7 @@ import {
 import { Pkcs11KeyStore } from '#services/ca/keys/pkcs11/pkcs11-key-store.ts';
 import { Token } from '#services/ca/keys/pkcs11/token.ts';
 import { MemoryLedger } from '#services/ca/ledger/memory-ledger.ts';
+import { describeKeyStore } from '#test/contract/key-store-contract.ts';
 import { Command, type Ended } from '#test/fakes/command.ts';
 import { ManualClock } from '#test/fakes/manual-clock.ts';
 import { OpensslAuthority, plugIn } from '#test/fakes/openssl-authority.ts';
@@ -85,6 +88,22 @@ class Flaky implements Module {
   }
 }
 
+describeKeyStore('a token', async () => {
+  const open = async (): Promise<Pkcs11KeyStore> => new Pkcs11KeyStore(await openToken(), 'contract');
+  const opened = [await open()];
+  return {
+    keys: opened[0]!,
+    again: async () => {
+      const next = await open();
+      opened.push(next);
+      return next;
+    },
+    [Symbol.asyncDispose]: async () => {
+      for (const each of opened) await each[Symbol.asyncDispose]();
+    },
+  };
+});
+
 describe('a key in a token', () => {
   test('signs what its public half verifies, as certificates and as tokens carry it', async () => {
     await using store = new Pkcs11KeyStore(await openToken(), 'test');
@@ -117,6 +136,18 @@ describe('a key in a token', () => {
     await expect(other.open(place)).rejects.toMatchObject({ code: 'FAILED_PRECONDITION' });
     await again.remove(place);
     expect(await store.has(place)).toBe(false);
+  });
+
+  test('signs on after memory was collected: what other threads use is held', async () => {
+    await using store = new Pkcs11KeyStore(await openToken(), 'test');
+    const { signer } = await store.make('issuing');
+    setFlagsFromString('--expose-gc');
+    const collect = runInNewContext('gc') as () => void;
+    for (let round = 0; round < 20; round += 1) {
+      const signing = [1, 2, 3, 4, 5].map(async (one) => signer.sign(Buffer.from(`message ${one}`)));
+      collect();
+      await Promise.all(signing);
+    }
   });
 
   test('a hundred signatures at once share the sessions', async () => {

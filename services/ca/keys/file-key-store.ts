@@ -34,12 +34,8 @@ export class FileKeyStore implements KeyStore {
   }
 
   open(place: KeyPlace): Promise<Signer> {
-    const { state, passphrase } = this.#options;
-    const file = state.join(keyFile(place));
-    const signer = keySigner(readKeyFile(file, passphrase));
-    if (signer.publicKey.key.equals(place.key.key)) return Promise.resolve(signer);
-    throw new GarrisonError('DATA_LOSS', `the private key \`${file}\` is not the one the ledger names`, {
-      remedy: 'put the files of the authority back from the same backup',
+    return new Promise((resolve) => {
+      resolve(this.#read(place));
     });
   }
 
@@ -54,6 +50,16 @@ export class FileKeyStore implements KeyStore {
 
   [Symbol.asyncDispose](): Promise<void> {
     return Promise.resolve();
+  }
+
+  #read(place: KeyPlace): Signer {
+    const { state, passphrase } = this.#options;
+    const file = state.join(keyFile(place));
+    const signer = keySigner(readKeyFile(file, passphrase));
+    if (signer.publicKey.key.equals(place.key.key)) return signer;
+    throw new GarrisonError('DATA_LOSS', `the private key \`${file}\` is not the one the ledger names`, {
+      remedy: 'put the files of the authority back from the same backup',
+    });
   }
 }
 

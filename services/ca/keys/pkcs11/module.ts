@@ -118,12 +118,23 @@ class ForeignModule implements Module {
   }
 }
 
+/**
+ * The library's own libcrypto before the one that Node carries and exports: two versions of OpenSSL that hand each other their
+ * structures end in a crash (RTLD_DEEPBIND).
+ */
+const loading = { deep: process.platform === 'linux' };
+
+/** Functions found by their pointers do not keep their library loaded. */
+const held: unknown[] = [];
+
 type GetFunctionList = (list: Buffer) => number;
 
 function functionsOf(file: string): ReadonlyMap<FunctionName, Foreign> {
   const out = Buffer.alloc(8);
   try {
-    const getFunctionList = koffi.load(file).func('unsigned long C_GetFunctionList(void *list)') as GetFunctionList;
+    const library = koffi.load(file, loading);
+    held.push(library);
+    const getFunctionList = library.func('unsigned long C_GetFunctionList(void *list)') as GetFunctionList;
     const code = getFunctionList(out);
     if (code !== 0) throw new Error(resultName(code));
   } catch (cause) {
