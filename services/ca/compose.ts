@@ -81,7 +81,7 @@ export async function composeCa(
   const renewing = keepAuthorities(authorities, core.authorityDesk, { clock, logger, signal: stop.signal, rules });
   const keys = { clock, logger, signal: stop.signal, rules: settings.jwtKeyRules };
   const renewingKeys = keepJwtKeys(authorities, core.jwtDesk, keys);
-  const watching = core.origin.follow(authorities, core.authorityDesk, stop.signal);
+  const watching = core.origin.follow(core, stop.signal);
   const telling = tellTelemetry(settings, core, surroundings, stop.signal);
   starting.defer(async () => {
     stop.abort();

@@ -11,6 +11,8 @@ export class Revocations {
   readonly #clock: Clock;
   readonly #listeners = new Set<() => void>();
   #serials: ReadonlySet<string> = new Set();
+  #own: readonly string[] = [];
+  #inherited: ReadonlySet<string> = new Set();
 
   private constructor(ledger: Ledger, clock: Clock) {
     this.#ledger = ledger;
@@ -37,12 +39,19 @@ export class Revocations {
     return this.#read();
   }
 
+  /** What an authority above this one revoked: worth nothing here either. */
+  inherit(serials: ReadonlySet<string>): void {
+    this.#inherited = serials;
+    this.#tell();
+  }
+
   async revokeSerial(serial: SerialHex, reason: string): Promise<void> {
     const entry = await this.#ledger.find(serial);
     if (entry === undefined) throw new GarrisonError('NOT_FOUND', `no certificate has the serial \`${serial}\``);
     if (entry.profile !== 'leaf') {
       throw new GarrisonError('FAILED_PRECONDITION', 'this is the certificate of an authority', {
-        remedy: 'revoke the authority: `garrison identity revoke --authority ID`',
+        remedy:
+          'replace the authority that signed it: `garrison identity rotate`, then `taint` it and `revoke --authority` it',
       });
     }
     if (!(await this.#ledger.revoke(serial, reason, this.#clock.now()))) {
@@ -70,7 +79,14 @@ export class Revocations {
   }
 
   async #read(): Promise<void> {
-    this.#serials = new Set(await this.#ledger.listRevoked(this.#clock.now()));
-    for (const listener of this.#listeners) listener();
+    this.#own = await this.#ledger.listRevoked(this.#clock.now());
+    this.#tell();
+  }
+
+  #tell(): void {
+    const serials = new Set([...this.#own, ...this.#inherited]);
+    const same = serials.size === this.#serials.size && [...serials].every((one) => this.#serials.has(one));
+    this.#serials = serials;
+    if (!same) for (const listener of this.#listeners) listener();
   }
 }

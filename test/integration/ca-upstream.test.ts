@@ -5,6 +5,10 @@ import { join } from 'node:path';
 import { connect, createServer, type TLSSocket } from 'node:tls';
 import { once } from 'node:events';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { TrustClient, type TrustBundle } from '#proto/gen/garrison/v1/identity.ts';
+import { parseAddress } from '#runtime/address.ts';
+import { grpcClient } from '#runtime/grpc/client.ts';
+import { isAuthority } from '#runtime/identity/request-certificate.ts';
 import { Command } from '#test/fakes/command.ts';
 import { OpensslAuthority } from '#test/fakes/openssl-authority.ts';
 import { registration } from '#test/fakes/running-ca.ts';
@@ -181,6 +185,24 @@ describe('a Garrison below a Garrison', () => {
     expect(await meet(await child.mint('below'), await parent.mint('above'))).toEqual([named('above'), named('below')]);
     expect((await child.authorities()).map(({ state }) => state)).toEqual(['revoked', 'active']);
   }, 60_000);
+
+  test('what is revoked above is revoked below', async () => {
+    const out = join(base, 'parent', 'revoked');
+    const [minted] = await parent.garrison('identity', 'mint', '--service-account', 'shop/gone', '--out', out);
+    await parent.garrison('identity', 'revoke', '--serial', String(minted?.['serial']));
+    const client = grpcClient(TrustClient, parseAddress(child.address), {
+      kind: 'tls',
+      bundle: [(await child.mint('below')).ca],
+      expect: isAuthority,
+    });
+    try {
+      for await (const { revoked } of client.watchBundle({}) as AsyncIterable<TrustBundle>) {
+        if (revoked.includes(String(minted?.['serial']))) break;
+      }
+    } finally {
+      client.close();
+    }
+  }, 30_000);
 
   test('goes on and starts again while the authority above is away', async () => {
     await parent.end('SIGKILL');

@@ -110,8 +110,19 @@ export async function keepAuthorities(
       }
       continue;
     }
+    if (rules.kind === 'plugged-in') warnOfEnd(authorities.all, clock.now(), logger);
     await clock.sleep(patience(authorities.all), signal);
   }
+}
+
+/** Nobody but whoever plugged it in can replace it. */
+function warnOfEnd(all: readonly Authority[], now: Date, logger: Logger): void {
+  const active = all.find(({ state }) => state === 'active');
+  if (active === undefined || left(active.issuing.validity.notAfter, now) > lifeOf(active.issuing.validity) / 5) return;
+  logger.warn('the plugged-in authority ends soon: replace its files', {
+    authority: active.id,
+    ends: active.issuing.validity.notAfter,
+  });
 }
 
 /** Short lives are looked at more often. */

@@ -5,11 +5,9 @@ import type { BorrowedKeys } from '../keys/borrowed-keys.ts';
 import { followPluggedIn } from '../plugged-in/follow-plugged-in.ts';
 import { PluggedInSource } from '../plugged-in/plugged-in-source.ts';
 import { diskUpstream } from '../upstream/disk-upstream.ts';
-import { followUpstream } from '../upstream/follow-upstream.ts';
+import { followUpstream, type Followers } from '../upstream/follow-upstream.ts';
 import { spiffeUpstream } from '../upstream/spiffe-upstream.ts';
 import { UpstreamSource } from '../upstream/upstream-source.ts';
-import type { Authorities } from './authorities.ts';
-import type { AuthorityDesk } from './authority-desk.ts';
 import type { AuthorityFolder } from './authority-files.ts';
 import type { AuthoritySource } from './authority-source.ts';
 import type { Ceremony } from './create-authority.ts';
@@ -25,7 +23,7 @@ interface Options extends Ceremony, AuthorityFolder {
 export interface OpenSource extends AsyncDisposable {
   readonly source: AuthoritySource;
   /** Follows what changes where the authorities come from, until the signal aborts. */
-  follow(authorities: Authorities, desk: AuthorityDesk, signal: AbortSignal): Promise<void>;
+  follow(followers: Followers, signal: AbortSignal): Promise<void>;
   /** For the status page. */
   describe(): unknown;
 }
@@ -49,7 +47,7 @@ export function openSource({ pluggedIn, upstream }: SourceSettings, options: Opt
     const source = new PluggedInSource(pluggedIn, options);
     return {
       source,
-      follow: (_, desk, signal) => followPluggedIn(source, desk, { clock, logger, signal }),
+      follow: ({ authorityDesk }, signal) => followPluggedIn(source, authorityDesk, { clock, logger, signal }),
       describe: () => ({ kind: source.kind, folder: pluggedIn, refusal: source.refusal ?? null }),
       [Symbol.asyncDispose]: nothing,
     };
@@ -65,9 +63,9 @@ export function openSource({ pluggedIn, upstream }: SourceSettings, options: Opt
   const source = new UpstreamSource(above, options);
   return {
     source,
-    follow: async (authorities, desk, signal) => {
+    follow: async (followers, signal) => {
       signal.addEventListener('abort', () => void above[Symbol.asyncDispose](), { once: true });
-      await followUpstream(source, authorities, desk, logger);
+      await followUpstream(source, followers, logger);
     },
     describe: () => ({ kind: source.kind, by: 'disk' in upstream ? 'disk' : 'spiffe' }),
     [Symbol.asyncDispose]: () => above[Symbol.asyncDispose](),

@@ -1,8 +1,16 @@
 import type { Logger } from '#runtime/logger.ts';
 import type { Authorities } from '../authority/authorities.ts';
 import type { AuthorityDesk } from '../authority/authority-desk.ts';
+import type { Revocations } from '../revocations.ts';
 import type { UpstreamNews } from './upstream.ts';
 import type { UpstreamSource } from './upstream-source.ts';
+
+/** What follows where the authorities come from. */
+export interface Followers {
+  readonly authorities: Authorities;
+  readonly authorityDesk: AuthorityDesk;
+  readonly revocations: Pick<Revocations, 'inherit'>;
+}
 
 /**
  * Trust flows down: what the authority above trusts is trusted here; where its root under ours is tainted or gone, a new
@@ -10,11 +18,11 @@ import type { UpstreamSource } from './upstream-source.ts';
  */
 export async function followUpstream(
   source: UpstreamSource,
-  authorities: Authorities,
-  desk: AuthorityDesk,
+  { authorities, authorityDesk: desk, revocations }: Followers,
   logger: Logger,
 ): Promise<void> {
-  await source.upstream.follow(async ({ bundle, tainted }: UpstreamNews) => {
+  await source.upstream.follow(async ({ bundle, tainted, revoked }: UpstreamNews) => {
+    revocations.inherit(revoked);
     if (bundle.length === 0) return; // an authority that trusts nobody is one that has not begun
     source.trust(bundle);
     await desk.retrust();

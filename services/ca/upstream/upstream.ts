@@ -18,6 +18,8 @@ export interface UpstreamNews {
   readonly bundle: readonly Uint8Array[];
   /** Of these, the ones under which everything is to be replaced. */
   readonly tainted: readonly Uint8Array[];
+  /** Serials of certificates that it revoked. */
+  readonly revoked: ReadonlySet<string>;
 }
 
 /** An authority above this one, which signs this one's intermediates. */
