@@ -1,6 +1,6 @@
 import { principalOf } from '#ca/index.ts';
 import type { SpiffeId } from '#ca/index.ts';
-import { GarrisonError } from '#proto/errors/index.ts';
+import { GarrisonError, asGarrisonError } from '#proto/errors/index.ts';
 import { type Revision, RevisionsClient } from '#proto/gen/garrison/v1/revisions.ts';
 import { MixerClient, type ReportRequest, type ReportResponse } from '#proto/gen/istio/mixer/v1/mixer.ts';
 import type { Address } from '#runtime/address.ts';
@@ -66,7 +66,17 @@ function orLeft<T>(answer: Promise<T>, signal: AbortSignal): Promise<T> {
     const leave = (): void => reject(new GarrisonError('CANCELLED', 'the client left before the answer'));
     signal.addEventListener('abort', leave, { once: true });
     if (signal.aborted) leave();
-    answer.then(resolve, reject).finally(() => signal.removeEventListener('abort', leave));
+    const stay = (): void => signal.removeEventListener('abort', leave);
+    answer.then(
+      (value) => {
+        stay();
+        resolve(value);
+      },
+      (error: unknown) => {
+        stay();
+        reject(asGarrisonError(error));
+      },
+    );
   });
 }
 

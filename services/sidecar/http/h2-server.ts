@@ -25,6 +25,9 @@ export class H2Server implements HttpServerPort {
     this.#server = createServer({
       maxHeaderListPairs: options.limits.headerLines + 8,
       maxSessionMemory: 16,
+      // A client whose calls all run out at once resets as many streams as it may have; who resets on and on is cut off.
+      streamResetBurst: 512,
+      streamResetRate: 33,
       settings: {
         maxConcurrentStreams: 256,
         maxHeaderListSize: options.limits.headerBytes,

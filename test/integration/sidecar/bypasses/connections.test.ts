@@ -38,6 +38,8 @@ beforeAll(async () => {
   running = await world.sidecar({
     serviceAccount: 'web',
     inbound: [{ listen: anyPort, app: app.address, protocol: 'auto' }],
+    // However slow this machine is just now, only a check that cannot be made fails.
+    checkTimeoutMs: 20_000,
     limits: { headersMs: 2_000 },
   });
 });
@@ -159,7 +161,7 @@ describe('over HTTP/2, a client that', () => {
       const stream = index * 2 + 1;
       return Buffer.concat([stepFrames({ headers: head, end: true }, stream), resetFrame(stream)]);
     }, 20_000);
-    expect(world.asked.length).toBeLessThan(2_500);
+    expect(world.asked.length).toBeLessThan(1_500);
     await stillServes();
   });
 
