@@ -21,6 +21,9 @@ export class NodeMesh implements Disposable {
   #ca = '';
 
   constructor() {
+    // Whatever becomes of the bench, its processes go with it.
+    process.on('exit', () => this[Symbol.dispose]());
+    process.on('SIGTERM', () => process.exit(1));
     mkdirSync(join(this.folder, 'policies'));
   }
 

@@ -22,7 +22,8 @@ export interface AuthorityLink {
 
 /** Ten thousand entries with their selectors are some megabytes. */
 const maxNewsBytes = 256 << 20;
-const timeoutMs = 20_000;
+/** After a taint every node asks at once, and each waits for its turn. */
+const timeoutMs = 60_000;
 
 /** Over mTLS with the node's identity, followed when that changes. */
 export class GrpcAuthorityLink implements AuthorityLink, Disposable {

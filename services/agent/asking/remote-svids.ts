@@ -23,12 +23,18 @@ export function remoteSvids(link: AuthorityLink): SvidSource {
   return {
     issue: async (registration, key) => {
       const csr = Buffer.from(await writeRequest(key));
-      const { outcome } = await batches.ask({ entry: entryNameOf(registration), csr });
+      const { outcome } = await batches.ask({ entry: entryNameOf(registration), csr }).catch(unavailable);
       if (outcome?.$case === 'signed') return leafOf(outcome.value, registration, key);
       throw refusalOf(outcome?.value);
     },
     mintJwt: (registration, audience) => link.mintJwt(entryNameOf(registration), audience),
   };
+}
+
+/** Workload Endpoint §6: who is told Unavailable tries again; that the authority was slow is not the workload's affair. */
+function unavailable(error: unknown): never {
+  const late = error instanceof GarrisonError && error.code === 'DEADLINE_EXCEEDED';
+  throw late ? new GarrisonError('UNAVAILABLE', 'the authority did not sign in time', { cause: error }) : error;
 }
 
 /** How a registration is called between a node and the authority. */
