@@ -39,7 +39,7 @@ const ledger = new SqliteLedger(openDatabase(join(folder, 'ledger.db'), { durabl
 const source = ownSvids({
   // What mints asks of these two nothing else.
   desk: undefined as unknown as IssuingDesk,
-  authorities: { active: () => ({ signers: { jwt } }) } as unknown as Authorities,
+  authorities: { active: () => ({ signers: { jwt } }), jwt: [] } as unknown as Authorities,
   ledger,
   issuer: undefined,
   clock: systemClock,
