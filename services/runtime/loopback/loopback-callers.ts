@@ -113,12 +113,13 @@ export class LoopbackCallers {
 function callerOf(owner: SocketOwner | undefined, found: readonly (UnixPeer | undefined)[]): UnixPeer {
   if (owner === undefined) throw unknown('no process of this host has the other end of the connection');
   const peers = found.filter((peer) => peer !== undefined);
-  const [first] = peers;
+  const [first, ...others] = peers;
   if (first === undefined) throw unknown('the process at the other end is hidden from this one');
   if (peers.length < found.length) throw unknown('the socket changes hands');
   if (peers.some((peer) => peer.uid !== owner.uid || peer.gid !== first.gid)) {
     throw unknown('the socket is held by processes of several users or groups');
   }
+  if (others.length === 0) return first;
   const { pid, uid, gid, executable, binary } = first;
   const same = peers.every((peer) => peer.executable === executable && peer.binary === binary);
   if (!same || executable === undefined || binary === undefined) return { pid, uid, gid };

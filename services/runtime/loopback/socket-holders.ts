@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
-import { fileKey } from '../peer-credentials.ts';
+import { fileKey, groupsOf, startTimeOf } from '../peer-credentials.ts';
 import type { UnixPeer } from '../peer.ts';
 
 /** Links that are read before others get their turn. */
@@ -56,7 +56,8 @@ export function describeHolder({ pid, link }: Held, inode: string, proc: string)
       binary: fileKey(statSync(join(folder, 'exe'), { bigint: true })),
     }));
     const holds = readlinkSync(link) === `socket:[${inode}]` && startOf(folder) === born;
-    return holds && uid !== undefined && gid !== undefined ? { pid, uid, gid, ...program } : undefined;
+    const seen = { pid, startTime: born, groups: groupsOf(status), ...program };
+    return holds && uid !== undefined && gid !== undefined ? { uid, gid, ...seen } : undefined;
   });
 }
 
@@ -67,9 +68,8 @@ function effective(status: string, name: 'Uid' | 'Gid'): number | undefined {
 }
 
 /** Field 22 of `/proc/PID/stat`; the program's name in the second may hold anything, spaces and brackets too. */
-function startOf(folder: string): string | undefined {
-  const stat = readFileSync(join(folder, 'stat'), 'utf8');
-  return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
+function startOf(folder: string): string {
+  return startTimeOf(readFileSync(join(folder, 'stat'), 'latin1'));
 }
 
 /** Folders of processes that may not be traced belong to root, whoever they are. */
