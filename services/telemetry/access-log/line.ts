@@ -69,6 +69,9 @@ export function accessLogLine(action: Action, bag: AttributeBag, receivedMs: num
 /** For an outbound call the caller is the application beside the sidecar, whose address says nothing. */
 function callerAddress({ reporter }: Action, bag: AttributeBag): string | undefined {
   if (reporter === 'outbound') return undefined;
+  // As Envoy logs it: whom a balancer connected for, where it said so.
+  const proxied = addressOf(bag, 'garrison.source.proxied_ip');
+  if (proxied !== undefined && proxied !== '0.0.0.0' && proxied !== '::') return endpoint(proxied, undefined);
   return endpoint(addressOf(bag, 'source.ip'), numberOf(bag, 'source.port'));
 }
 

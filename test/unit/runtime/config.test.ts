@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { mkdtempSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { GarrisonError } from '#proto/errors/index.ts';
@@ -160,6 +160,14 @@ failOpen: true
       outbound: { listen: { port: 5 } },
       failOpen: true,
     });
+  });
+
+  test('the page about addresses shows what can be read', () => {
+    const page = readFileSync(path.join(import.meta.dirname, '../../../docs/client-addresses.md'), 'utf8');
+    const shown = /```yaml\n([^`]*)```/.exec(page)?.[1] ?? '';
+    expect(readSidecarConfig(fileWith(`${minimum}${shown}`)).inbound).toMatchObject([
+      { protocol: 'auto', proxyProtocol: { from: ['10.0.0.0/28'] } },
+    ]);
   });
 
   test.each([

@@ -59,6 +59,15 @@ describe('a line', () => {
     });
   });
 
+  test('the client behind a balancer is who the balancer said', () => {
+    const logged = (...bytes: number[]): unknown =>
+      (JSON.parse(line({ 'garrison.source.proxied_ip': Uint8Array.from(bytes) })) as Record<string, unknown>)[
+        'downstream_remote_address'
+      ];
+    expect(logged(192, 0, 2, 7)).toBe('192.0.2.7');
+    expect(logged(0, 0, 0, 0)).toBe('127.0.0.1');
+  });
+
   test('a denial is named as Envoy names it', () => {
     expect(line({ 'garrison.decision.effect': 'deny' })).toContain(
       '"rbac_access_denied_matched_policy[ns[default]-policy[reviews-viewer]-rule[0]]"',
