@@ -42,25 +42,43 @@ export function map<T, U>(
 }
 
 function here(node: Node, reading: Reading): Here {
-  return {
-    node,
-    has: (key) => node.kind === 'map' && node.entries.some((entry) => entry.key === key),
-    place: (...below) => placeBelow(node, below),
-    fault: (reason, fix, ...below) => {
-      reading.fault(placeBelow(node, below), reason, fix, below);
-    },
-    warn: (reason, fix, ...below) => {
-      reading.warn(placeBelow(node, below), reason, fix, below);
-    },
-    read: (shape, key) => {
-      const child = node.kind === 'map' ? node.get(key) : undefined;
-      if (child === undefined) return undefined;
-      reading.enter(key);
-      const value = shape.read(child, reading);
-      reading.leave();
-      return value;
-    },
-  };
+  return new NodeHere(node, reading);
+}
+
+/** One is made for every node that is checked: without closures it is small. */
+class NodeHere implements Here {
+  readonly node: Node;
+  readonly #reading: Reading;
+
+  constructor(node: Node, reading: Reading) {
+    this.node = node;
+    this.#reading = reading;
+  }
+
+  has(key: string): boolean {
+    return this.node.kind === 'map' && this.node.entries.some((entry) => entry.key === key);
+  }
+
+  place(...below: readonly (string | number)[]): Place {
+    return placeBelow(this.node, below);
+  }
+
+  fault(reason: string, fix?: string, ...below: readonly (string | number)[]): void {
+    this.#reading.fault(placeBelow(this.node, below), reason, fix, below);
+  }
+
+  warn(reason: string, fix?: string, ...below: readonly (string | number)[]): void {
+    this.#reading.warn(placeBelow(this.node, below), reason, fix, below);
+  }
+
+  read<T>(shape: Shape<T>, key: string): T | undefined {
+    const child = this.node.kind === 'map' ? this.node.get(key) : undefined;
+    if (child === undefined) return undefined;
+    this.#reading.enter(key);
+    const value = shape.read(child, this.#reading);
+    this.#reading.leave();
+    return value;
+  }
 }
 
 /** The place of the key or element that the path ends at, or of the nearest thing on the way that exists. */

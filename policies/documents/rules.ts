@@ -114,20 +114,25 @@ export const rule: Shape<Rule> = map(
   },
 );
 
-function findEmptyLists(node: Node): string[] {
-  const empty: string[] = [];
-  for (const [key, what] of [
-    ['from', 'source'],
-    ['to', 'operation'],
-  ] as const) {
+const holders = { from: 'source', to: 'operation' } as const;
+const noLists: readonly string[] = [];
+
+function findEmptyLists(node: Node): readonly string[] {
+  let empty: string[] | undefined;
+  for (const key of ['from', 'to'] as const) {
     const list = node.kind === 'map' ? node.get(key) : undefined;
-    for (const [index, item] of (list?.kind === 'list' ? list.items : []).entries()) {
-      const fields = item.kind === 'map' ? item.get(what) : undefined;
-      for (const { key: name } of fields?.kind === 'map' ? fields.entries : []) {
-        const value = fields?.kind === 'map' ? fields.get(name) : undefined;
-        if (value?.kind === 'list' && value.items.length === 0) empty.push(`${key}[${index}].${what}.${name}`);
+    if (list?.kind !== 'list') continue;
+    for (let index = 0; index < list.items.length; index++) {
+      const item = list.items[index];
+      const fields = item?.kind === 'map' ? item.get(holders[key]) : undefined;
+      if (fields?.kind !== 'map') continue;
+      // The first of a name, as `get` finds it.
+      for (const { key: name } of fields.entries) {
+        const value = fields.get(name);
+        if (value?.kind === 'list' && value.items.length === 0)
+          (empty ??= []).push(`${key}[${index}].${holders[key]}.${name}`);
       }
     }
   }
-  return empty;
+  return empty ?? noLists;
 }
