@@ -17,7 +17,7 @@ export class OpensslAuthority implements Disposable {
     rmSync(this.folder, { recursive: true });
   }
 
-  root(name: string, key: 'rsa:2048' | 'ec' = 'rsa:2048'): Kept {
+  root(name: string, key: 'rsa:2048' | 'ec' | 'ed25519' = 'rsa:2048'): Kept {
     const [keyFile, file] = [this.#file('key'), this.#file('crt')];
     const extensions = ['basicConstraints=critical,CA:TRUE', 'keyUsage=critical,keyCertSign,cRLSign'];
     const how = key === 'ec' ? ['ec', '-pkeyopt', 'ec_paramgen_curve:P-256'] : [key];

@@ -123,10 +123,7 @@ describe('a plugged-in authority', () => {
     };
   };
 
-  async function until(
-    running: RunningCa,
-    what: (status: Status) => boolean,
-  ): Promise<Status> {
+  async function until(running: RunningCa, what: (status: Status) => boolean): Promise<Status> {
     for (;;) {
       const now = await status(running);
       if (what(now)) return now;
@@ -191,6 +188,16 @@ describe('a plugged-in authority', () => {
     const states = (await status(after)).authorities.map(({ state }) => state);
     expect(states).toEqual(['old', 'old', 'active']);
     expect((await mint()).chain[0]?.issuer).toContain('Garrison');
+  });
+
+  test('may be a root with an Ed25519 key that signs by itself', async () => {
+    const edwards = corp.root('edwards', 'ed25519');
+    plugIn(files, edwards, [edwards], { 'cert-chain.pem': undefined });
+    await using _ = await start();
+    const { chain, bundle } = await mint();
+    expect(chain.map(({ issuer }) => issuer)).toEqual(['O=Corp\nCN=edwards']);
+    expect(chain[0]?.verify(new X509Certificate(edwards.certificate).publicKey)).toBe(true);
+    expect(bundle).toEqual(['O=Corp\nCN=edwards']);
   });
 
   test('with files that are no good the process does not start, and says why', async () => {
