@@ -1,10 +1,10 @@
+import { verify } from 'node:crypto';
 import { GarrisonError } from '#proto/errors/index.ts';
 import { checkCanonical } from '../der/canonical.ts';
 import { oids } from '../der/oids.ts';
 import { DerReader } from '../der/read.ts';
 import { contextTag, tags } from '../der/tags.ts';
 import { readPublicKey, type KeyType, type PublicKey } from '../keys/public-key.ts';
-import { verifyHere, type Verify } from '../keys/verify.ts';
 import { checkName } from './check-name.ts';
 import { readRequestedNames, type RequestedNames } from './requested-names.ts';
 
@@ -31,25 +31,6 @@ const signatureHashes: Readonly<Record<string, { readonly keys: readonly KeyType
 
 /** Reads a DER request strictly and checks its signature over the very bytes received (RFC 2986 §4). */
 export function readRequest(der: Uint8Array): CertificateRequest {
-  const { request, proof } = takeApart(der);
-  if (!verifyHere(proof.hash, proof.signed, request.publicKey.key, proof.signature)) throw notProven();
-  return request;
-}
-
-/** The same with the signature checked wherever `verify` does it. */
-export async function readRequestWith(der: Uint8Array, verify: Verify): Promise<CertificateRequest> {
-  const { request, proof } = takeApart(der);
-  if (!(await verify(proof.hash, proof.signed, request.publicKey.key, proof.signature))) throw notProven();
-  return request;
-}
-
-/** Of a request that is not proven yet: nothing of it counts before its signature is checked. */
-interface Unproven {
-  readonly request: CertificateRequest;
-  readonly proof: { readonly hash: string | null; readonly signed: Uint8Array; readonly signature: Uint8Array };
-}
-
-function takeApart(der: Uint8Array): Unproven {
   if (der.length > maxRequestBytes) throw refusal(`is longer than ${maxRequestBytes} bytes`);
   checkCanonical(der, place);
   const outer = new DerReader(der, place);
@@ -60,8 +41,8 @@ function takeApart(der: Uint8Array): Unproven {
   const signature = request.octetsOfBitString('signature');
   request.end();
   const { publicKey, names } = readInfo(request.inside(info, 'certificationRequestInfo'));
-  const hash = hashOf(algorithm, publicKey);
-  return { request: { publicKey, names }, proof: { hash, signed: info.raw, signature } };
+  checkSignature(info.raw, algorithm, signature, publicKey);
+  return { publicKey, names };
 }
 
 function readInfo(info: DerReader): CertificateRequest {
@@ -81,15 +62,13 @@ function readAlgorithm(algorithm: DerReader): string {
   return name;
 }
 
-function hashOf(algorithm: string, publicKey: PublicKey): string | null {
+function checkSignature(signed: Uint8Array, algorithm: string, signature: Uint8Array, publicKey: PublicKey): void {
   const known = signatureHashes[algorithm];
   if (known === undefined) throw refusal(`is signed with an algorithm that is not accepted, \`${algorithm}\``);
   if (!known.keys.includes(publicKey.type)) throw refusal('is signed with an algorithm that is not its key’s');
-  return known.hash;
-}
-
-function notProven(): GarrisonError {
-  return refusal('has a signature that its own key did not make', 'sign the request with the private key it is for');
+  if (!verify(known.hash, signed, publicKey.key, signature)) {
+    throw refusal('has a signature that its own key did not make', 'sign the request with the private key it is for');
+  }
 }
 
 function refusal(why: string, remedy?: string): GarrisonError {

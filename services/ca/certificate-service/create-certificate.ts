@@ -1,4 +1,4 @@
-import { readRequestWith } from '#ca/csr/read-request.ts';
+import { readRequest } from '#ca/csr/read-request.ts';
 import { decodePem, encodePem } from '#ca/pem.ts';
 import { GarrisonError } from '#proto/errors/index.ts';
 import type { IstioCertificateRequest, IstioCertificateResponse } from '#proto/gen/istio/v1/auth/ca.ts';
@@ -34,7 +34,7 @@ export function createCertificate(
     refuseSigner(request);
     const wanted: unknown = request.metadata?.['ImpersonatedIdentity'];
     const claim = wanted === undefined || wanted === '' ? caller : impersonate(caller, wanted, registrations);
-    const { publicKey } = await readRequestWith(derOf(request.csr), desk.verify);
+    const { publicKey } = readRequest(derOf(request.csr));
     const { id, dnsNames, warrant } = claim;
     const ttlSeconds = lifetime(request.validityDuration, desk.allowed(claim.ttlSeconds));
     try {

@@ -1,5 +1,3 @@
-import { availableParallelism } from 'node:os';
-import { verifyAside, verifyHere, type Verify } from '#ca/keys/verify.ts';
 import { newSerial, type SerialHex } from '#ca/issue/serial.ts';
 import { validityFor } from '#ca/issue/validity.ts';
 import type { PublicKey } from '#ca/keys/public-key.ts';
@@ -7,15 +5,12 @@ import type { SpiffeId, TrustDomain } from '#ca/spiffe-id.ts';
 import { GarrisonError } from '#proto/errors/index.ts';
 import type { Authorities, Authority } from '../authority/authorities.ts';
 import { randomPool } from './random-pool.ts';
-import type { KeyCheck } from './blocked-keys.ts';
 import { recordAndSign, type Press, type Warrant } from './record-and-sign.ts';
 
 export interface TtlRules {
   readonly defaultSeconds: number;
   readonly maxSeconds: number;
 }
-
-const spareCores = availableParallelism() > 1;
 
 /** One hour as SPIRE; a day at most, which is what istio-agent asks for. */
 export const defaultTtl: TtlRules = { defaultSeconds: 3600, maxSeconds: 86_400 };
@@ -45,7 +40,6 @@ export interface DeskOptions extends Press {
   readonly instance: () => number;
   readonly ttl: TtlRules;
   readonly backdateSeconds?: number;
-  readonly checkKey?: KeyCheck;
   readonly onIssued?: (leaf: IssuedLeaf, warrant: Warrant) => void;
   readonly onFailed?: (error: unknown) => void;
 }
@@ -54,34 +48,24 @@ export interface DeskOptions extends Press {
 export class IssuingDesk {
   readonly #options: DeskOptions;
   readonly #random = randomPool();
-  #underWay = 0;
 
   constructor(options: DeskOptions) {
     this.#options = options;
   }
 
-  /** Where signatures had best be checked now: beside this thread as soon as somebody else would wait for it. */
-  get verify(): Verify {
-    return this.#underWay > 0 && spareCores ? verifyAside : verifyHere;
-  }
-
   async issue(request: LeafRequest, warrant: Warrant): Promise<IssuedLeaf> {
     const { onIssued, onFailed } = this.#options;
-    const { verify } = this;
-    this.#underWay += 1;
     try {
-      const issued = await this.#issue(request, warrant, verify);
+      const issued = await this.#issue(request, warrant);
       onIssued?.(issued, warrant);
       return issued;
     } catch (error) {
       onFailed?.(error);
       throw error;
-    } finally {
-      this.#underWay -= 1;
     }
   }
 
-  async #issue(request: LeafRequest, warrant: Warrant, verify: Verify): Promise<IssuedLeaf> {
+  async #issue(request: LeafRequest, warrant: Warrant): Promise<IssuedLeaf> {
     const { authorities, clock, instance, backdateSeconds = 60 } = this.#options;
     const authority = authorities.active();
     this.#check(request, authority);
@@ -98,7 +82,7 @@ export class IssuingDesk {
       subjectKey: request.publicKey,
       issuer: authority.issuing,
     } as const;
-    const leaf = await recordAndSign({ ...this.#options, verify }, plan, authority.signers.x509, warrant);
+    const leaf = await recordAndSign(this.#options, plan, authority.signers.x509, warrant);
     const chain = [leaf, ...authority.chain];
     return { serial: plan.serial, id: plan.id, ...plan.validity, chain, authority: authority.id };
   }
@@ -114,7 +98,6 @@ export class IssuingDesk {
     if (id.path === '') {
       throw new GarrisonError('INVALID_ARGUMENT', `\`${id.toString()}\` names the trust domain, not a workload`);
     }
-    this.#options.checkKey?.(publicKey);
     const own = [authority.issuing, authority.root].some(({ publicKey: key }) => key.key.equals(publicKey.key));
     if (own) throw new GarrisonError('INVALID_ARGUMENT', 'the certificate request is for a key of the authority');
   }

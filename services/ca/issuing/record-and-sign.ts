@@ -4,7 +4,6 @@ import { prepare, type CertificatePlan } from '#ca/issue/prepare.ts';
 import { sign } from '#ca/issue/sign.ts';
 import { keyIdOf } from '#ca/issue/issuer.ts';
 import type { Signer } from '#ca/keys/signer.ts';
-import type { Verify } from '#ca/keys/verify.ts';
 import type { Clock } from '#runtime/clock.ts';
 import type { Ledger, Redemption } from '../ledger/port.ts';
 
@@ -21,8 +20,6 @@ export interface Warrant {
 export interface Press {
   readonly ledger: Ledger;
   readonly clock: Clock;
-  /** Where signatures are checked; here when absent. */
-  readonly verify?: Verify | undefined;
 }
 
 /**
@@ -30,7 +27,7 @@ export interface Press {
  * If any step fails nothing leaves; if the process dies in between, the intent is on the disk.
  */
 export async function recordAndSign(
-  { ledger, clock, verify }: Press,
+  { ledger, clock }: Press,
   plan: CertificatePlan,
   signer: Signer,
   warrant: Warrant,
@@ -52,7 +49,7 @@ export async function recordAndSign(
   await ledger.intend(intent, warrant.redeem);
   let certificate: Uint8Array;
   try {
-    certificate = await sign(linted, signer, verify);
+    certificate = await sign(linted, signer);
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     await ledger.conclude(plan.serial, { kind: 'failed', reason }, clock.now());

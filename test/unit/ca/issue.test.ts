@@ -180,11 +180,11 @@ describe('lint refuses a plan for', () => {
 test('a finished certificate with one changed byte does not leave', async () => {
   const plan = leafPlan(authority, now);
   const leaf = await issue(plan);
-  expect(await issuedFaults(leaf, plan)).toEqual([]);
+  expect(issuedFaults(leaf, plan)).toEqual([]);
   for (let at = 0; at < leaf.length; at += 7) {
     const changed = Uint8Array.from(leaf);
     changed[at]! ^= 0x01;
-    expect(await issuedFaults(changed, plan)).not.toEqual([]);
+    expect(issuedFaults(changed, plan)).not.toEqual([]);
   }
 });
 
