@@ -1,4 +1,5 @@
 import type { MapBag } from '#proto/attributes/index.ts';
+import { asGarrisonError } from '#proto/errors/index.ts';
 import type { Clock } from '#runtime/clock.ts';
 import type { Logger } from '#runtime/logger.ts';
 import type { Ledger } from '../ledger/port.ts';
@@ -49,7 +50,8 @@ export class LedgerForwarder {
         pause = pauseMs;
         if (more) continue;
       } catch (error) {
-        if (!away) logger.warn('ledger entries wait for the audit log', { error });
+        // Without telemetry that is how it is: said once, not as a fault.
+        if (!away) logger.info('ledger entries wait for the audit log', { reason: asGarrisonError(error).message });
         away = true;
         pause = Math.min(pause * 2, longestPauseMs);
       }
