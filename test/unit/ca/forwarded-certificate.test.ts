@@ -47,9 +47,7 @@ describe('the header', () => {
     'URI=a\u0085',
     `URI=${'a'.repeat(20_000)}`,
   ])('that could be read otherwise is refused: %p', (header) => {
-    expect(() => readForwardedCertificates(header)).toThrow(
-      expect.objectContaining({ code: 'UNAUTHENTICATED' }),
-    );
+    expect(() => readForwardedCertificates(header)).toThrow(expect.objectContaining({ code: 'UNAUTHENTICATED' }));
   });
 });
 

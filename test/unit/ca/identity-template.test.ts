@@ -29,9 +29,7 @@ describe('a template', () => {
     '/ci/ä/{sub}',
     '/ci/{{sub}}',
   ])('not %p', (text) => {
-    expect(() => readIdentityTemplate(text)).toThrow(
-      expect.objectContaining({ code: 'INVALID_ARGUMENT' }),
-    );
+    expect(() => readIdentityTemplate(text)).toThrow(expect.objectContaining({ code: 'INVALID_ARGUMENT' }));
   });
 
   test('members of a prototype are no claims', () => {
