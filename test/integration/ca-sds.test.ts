@@ -144,6 +144,23 @@ describe('StreamSecrets', () => {
     await expect(stream.next()).rejects.toMatchObject({ code: status.INVALID_ARGUMENT });
   });
 
+  test('ends when more is asked for than anybody needs', async () => {
+    const names = Array.from({ length: 1001 }, (_, at) => `spiffe://example.org/${at}`);
+    const stream = talk(client.streamSecrets());
+    stream.say(request(names));
+    await expect(stream.next()).rejects.toMatchObject({ code: status.RESOURCE_EXHAUSTED });
+    const delta = talk<DeltaDiscoveryRequest, DeltaDiscoveryResponse>(client.deltaSecrets());
+    delta.say({
+      typeUrl: secretType,
+      resourceNamesSubscribe: names,
+      resourceNamesUnsubscribe: [],
+      initialResourceVersions: new Map(),
+      responseNonce: '',
+      errorDetail: undefined,
+    });
+    await expect(delta.next()).rejects.toMatchObject({ code: status.RESOURCE_EXHAUSTED });
+  });
+
   test('ends well when the client has said all', async () => {
     const stream = client.streamSecrets();
     const ended = new Promise((resolve) => stream.on('status', resolve));

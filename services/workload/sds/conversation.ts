@@ -26,6 +26,9 @@ export interface SdsOptions {
   readonly opened: () => () => void;
 }
 
+/** More names than any Envoy asks for on one stream: each of them is looked up at every change. */
+const mostNames = 1000;
+
 /** What a client says goes into the log, but not as much of it as it likes. */
 const longestLogged = 1000;
 
@@ -88,6 +91,18 @@ export function converse<Req extends { readonly typeUrl: string }, Res>(
       closed();
     }
   };
+}
+
+/** Throws when a stream asks for more than anybody needs. */
+export function checkCount(names: number): void {
+  if (names <= mostNames) return;
+  throw new GarrisonError(
+    'RESOURCE_EXHAUSTED',
+    `${names} secrets are asked for on one stream, ${mostNames} are served`,
+    {
+      remedy: 'name fewer, or none for all there are',
+    },
+  );
 }
 
 export function checkType({ typeUrl }: { readonly typeUrl: string }): void {

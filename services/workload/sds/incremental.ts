@@ -1,5 +1,5 @@
 import type { DeltaDiscoveryRequest, DeltaDiscoveryResponse } from '#proto/gen/envoy/service/discovery/v3/discovery.ts';
-import type { Conversation, Heard } from './conversation.ts';
+import { checkCount, type Conversation, type Heard } from './conversation.ts';
 import { secretType, type SealedSecret, type Offered } from './secrets.ts';
 
 /** Told to the client: that there is no such thing. */
@@ -32,6 +32,7 @@ export class Incremental implements Conversation<DeltaDiscoveryRequest, DeltaDis
       this.#wanted.delete(name);
       this.#told.delete(name);
     }
+    checkCount(Math.max(this.#wanted.size, this.#told.size));
     this.#begun = true;
     const overtaken = request.responseNonce !== String(this.#nonce);
     return {

@@ -1,5 +1,5 @@
 import type { DiscoveryRequest, DiscoveryResponse } from '#proto/gen/envoy/service/discovery/v3/discovery.ts';
-import type { Conversation, Heard } from './conversation.ts';
+import { checkCount, type Conversation, type Heard } from './conversation.ts';
 import { secretType, type SealedSecret, type Offered } from './secrets.ts';
 
 /**
@@ -15,6 +15,7 @@ export class StateOfTheWorld implements Conversation<DiscoveryRequest, Discovery
   hear({ resourceNames, responseNonce, errorDetail }: DiscoveryRequest): Heard {
     if (this.#nonce > 0 && responseNonce !== String(this.#nonce)) return { refusal: undefined };
     const names = [...new Set(resourceNames.filter((name) => name !== ''))].sort();
+    checkCount(names.length);
     // With the same names it is an ACK or a NACK: either way there is nothing to say before something changes.
     if (this.#names?.join('\n') !== names.join('\n')) this.#owed = true;
     this.#names = names;
