@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
-import { type TrustDomain, parseTrustDomain } from '#ca/spiffe-id.ts';
+import { parseTrustDomain } from '#ca/spiffe-id.ts';
 import { GarrisonError } from '#proto/errors/index.ts';
 import { type Shape, field, integer, list, map, object, oneOf } from '#schema/index.ts';
 import { parseAddress } from '../address.ts';
@@ -14,23 +14,13 @@ import {
   caShape,
   telemetryShape,
 } from './service-config.ts';
-import { type Profile, namespaceProfilesShape } from './mesh-config.ts';
+import { type MeshConfig, type Profile, namespaceProfilesShape, pathNormalizations } from './mesh-config.ts';
 import { dnsName, objectName, pathIn, trustDomain } from './shapes.ts';
 
-export const pathNormalizations = ['NONE', 'BASE', 'MERGE_SLASHES', 'DECODE_AND_MERGE_SLASHES'] as const;
-
 /** Everything `garrison.yaml` says, with every default filled in and every path absolute. It never holds a secret. */
-export interface Config {
+export interface Config extends MeshConfig {
   /** The file it was read from; undefined where there was none. */
   readonly file: string | undefined;
-  readonly trustDomain: TrustDomain;
-  readonly trustDomainAliases: readonly TrustDomain[];
-  readonly rootNamespace: string;
-  readonly profile: Profile;
-  /** Namespaces whose workloads have another. */
-  readonly profiles: ReadonlyMap<string, Profile>;
-  readonly pathNormalization: (typeof pathNormalizations)[number] | null;
-  readonly trustedHops: number;
   readonly policies: readonly string[];
   /** Whether `policies` was written: the default folder may be absent, one that somebody named may not. */
   readonly policiesNamed: boolean;
