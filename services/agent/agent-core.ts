@@ -81,7 +81,8 @@ export async function openAgentCore(settings: CoreSettings, around: AgentSurroun
 
   const last = new LastNews(state, logger);
   const kept = last.load();
-  if (kept !== undefined) use(kept, core, logger);
+  // Of another trust domain, where this node has joined another one since.
+  if (kept?.trust?.trustDomain === trust.trustDomain) use(kept, core, logger);
   let turn = new AbortController();
   let shown = identity.current().certificates[0];
   opening.defer(
@@ -106,7 +107,9 @@ export async function openAgentCore(settings: CoreSettings, around: AgentSurroun
       // The documents are the word on what a node may hand out: what they took away is handed out no more.
       notEntitled: (reason) => {
         authority.lost(reason);
-        registrations.replace([]);
+        const nothing = { entries: { entries: [] }, trust: undefined };
+        use(nothing, core, logger);
+        last.keep(nothing);
       },
       away: async ({ message }, failures) => {
         authority.lost(message);

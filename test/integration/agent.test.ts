@@ -18,7 +18,9 @@ import { isAuthority } from '#runtime/identity/request-certificate.ts';
 import { workloadIdentity } from '#runtime/identity/workload-identity.ts';
 import type { IdentitySource } from '#runtime/identity-source.ts';
 import { silentLogger } from '#runtime/logger.ts';
+import { StateFolder } from '#runtime/state-folder.ts';
 import { adminSocket } from '#services/ca/admin/admin-socket.ts';
+import { LastNews } from '#services/agent/following/last-news.ts';
 import { secretType } from '#services/workload/sds/secrets.ts';
 import { nodeRegistration } from '#test/fakes/node-documents.ts';
 import { runAgent, type RunningAgent } from '#test/fakes/running-agent.ts';
@@ -126,6 +128,9 @@ describe('what a node may ask for', () => {
     running.writePolicy('west.yaml', '');
     await expect(messages.until(() => false)).rejects.toMatchObject({ code: status.PERMISSION_DENIED });
     expect(west.agent.core.registrations.current).toEqual([]);
+    // Nor does a restart bring it back.
+    const kept = new LastNews(StateFolder.open(join(west.folder, 'state')), silentLogger).load();
+    expect([kept?.trust?.trustDomain, kept?.entries?.entries]).toEqual(['example.org', []]);
     stub.close();
   });
 });
