@@ -67,6 +67,8 @@ export class WorkloadIdentity extends EventEmitter<Events> implements AsyncDispo
 
   private constructor({ endpoint, pick, signal, onFault }: WorkloadIdentityOptions) {
     super();
+    // Every guarded server listens, and a program may have many.
+    this.setMaxListeners(0);
     const address = parseEndpoint(endpoint ?? process.env[endpointVariable] ?? '');
     this.#client = grpcClient(SpiffeWorkloadAPIClient, address, { kind: 'plaintext' });
     this.#pick = pick ?? (([first]) => first);

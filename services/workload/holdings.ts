@@ -1,4 +1,5 @@
 import type { Registration } from '#policies/documents/index.ts';
+import { GarrisonError } from '#proto/errors/index.ts';
 import type { Clock } from '#runtime/clock.ts';
 import type { Attested } from './attest-unix.ts';
 import { Changes } from './changes.ts';
@@ -40,9 +41,9 @@ interface Made<T> {
 }
 
 interface Entry {
-  readonly attested: Attested;
+  /** Who of this kind is here now, and can be looked at anew: the first of them may be gone. */
+  readonly present: Set<Attested>;
   readonly changes: Changes;
-  users: number;
   standing: Made<Standing> | undefined;
   holding: Made<Holding> | undefined;
   lastStanding: Standing | undefined;
@@ -73,15 +74,17 @@ export class Holdings {
 
   open(attested: Attested): Holder {
     const kind = kindOf(attested, this.#options.attestors.perProcess);
-    const entry = this.#entries.get(kind) ?? begin(attested);
+    const entry = this.#entries.get(kind) ?? begin();
     this.#entries.set(kind, entry);
     this.#idle.delete(kind);
-    entry.users += 1;
+    // An object for each who comes, though two may say the same.
+    const one = { ...attested };
+    entry.present.add(one);
     return {
       changes: entry.changes,
       standing: () => this.#standing(entry),
       holding: () => this.#holding(entry),
-      [Symbol.dispose]: () => this.#leave(kind, entry),
+      [Symbol.dispose]: () => this.#leave(kind, entry, one),
     };
   }
 
@@ -91,8 +94,8 @@ export class Holdings {
     for (const never = new AbortController(); ;) {
       const seen = changes.version;
       let told = 0;
-      for (const { users, changes: own } of this.#entries.values()) {
-        if (users > 0) own.bump();
+      for (const { present, changes: own } of this.#entries.values()) {
+        if (present.size > 0) own.bump();
         told += 1;
         if (told % batch === 0) await new Promise(setImmediate);
       }
@@ -100,9 +103,9 @@ export class Holdings {
     }
   }
 
-  #leave(kind: string, entry: Entry): void {
-    entry.users -= 1;
-    if (entry.users > 0) return;
+  #leave(kind: string, entry: Entry, one: Attested): void {
+    entry.present.delete(one);
+    if (entry.present.size > 0) return;
     entry.standing = entry.holding = undefined;
     releaseAll(entry);
     this.#idle.add(kind);
@@ -124,7 +127,7 @@ export class Holdings {
   }
 
   async #stand(entry: Entry): Promise<Standing> {
-    const registrations = await entitledOrRefused(this.#options, entry.attested);
+    const registrations = await entitledOrRefused(this.#options, someoneOf(entry));
     const trust = this.#trust.now();
     const last = entry.lastStanding;
     if (last?.trust === trust && same(last.registrations, registrations)) return last;
@@ -150,12 +153,12 @@ export class Holdings {
 
   async #hold(entry: Entry): Promise<Holding> {
     const standing = await this.#standing(entry);
-    const { caller } = entry.attested;
+    const { caller } = someoneOf(entry);
     const leases = await this.#options.keeper.leaseAll(standing.registrations, caller, () => entry.changes.bump());
     // The old leases go after the new ones are held: what both have in common stays alive.
     releaseAll(entry);
     entry.leases = leases;
-    if (entry.users === 0) releaseAll(entry);
+    if (entry.present.size === 0) releaseAll(entry);
     const svids = leases.map(({ svid }) => svid);
     const last = entry.lastHolding;
     if (last?.trust === standing.trust && same(last.registrations, standing.registrations) && same(last.svids, svids)) {
@@ -165,11 +168,16 @@ export class Holdings {
   }
 }
 
-function begin(attested: Attested): Entry {
+function someoneOf({ present }: Entry): Attested {
+  const [someone] = present;
+  if (someone === undefined) throw new GarrisonError('CANCELLED', 'the caller is gone');
+  return someone;
+}
+
+function begin(): Entry {
   return {
-    attested,
+    present: new Set(),
     changes: new Changes(),
-    users: 0,
     standing: undefined,
     holding: undefined,
     lastStanding: undefined,

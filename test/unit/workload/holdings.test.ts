@@ -21,6 +21,8 @@ class World {
   readonly registrations = new Registrations();
   readonly keeper: SvidKeeper;
   readonly holdings: Holdings;
+  /** Of whom more than credentials was asked. */
+  readonly looked: number[] = [];
   roots = [Buffer.from('root')];
   issued: string[] = [];
 
@@ -39,7 +41,11 @@ class World {
       jwtKeys: () => [],
       foreign: () => new Map(),
     };
-    const attestors = new Attestors([], silentLogger);
+    const attestor = {
+      ...{ name: 'more', prefixes: ['more:'], perProcess: false },
+      attest: ({ pid }: { pid: number }) => Promise.resolve(this.looked.push(pid) > 0 ? ['more:here'] : []),
+    };
+    const attestors = new Attestors([attestor], silentLogger);
     const opened = (): (() => void) => () => undefined;
     this.holdings = new Holdings({ trust, registrations, changes, attestors, opened, keeper: this.keeper, clock });
   }
@@ -154,12 +160,26 @@ describe('callers of one kind', () => {
     expect(serials(await again.holding())).toEqual(['1']);
   });
 
+  test('are looked at anew by one who is still there', async () => {
+    const world = new World('unix:uid:1');
+    const [first, second] = [1, 2].map((pid) =>
+      world.holdings.open({ ...caller('unix:uid:1'), unix: { uid: 1, gid: 1, pid } }),
+    );
+    await first?.holding();
+    await second?.holding();
+    first?.[Symbol.dispose]();
+    world.registrations.replace([forSelector('unix:uid:1'), forSelector('more:here')]);
+    expect((await second?.holding())?.svids).toHaveLength(2);
+    expect(world.looked).toEqual([2]);
+  });
+
   test('that have gone before their SVID was there leave nothing behind', async () => {
     const world = new World('unix:uid:1');
     const holder = world.open('unix:uid:1');
     const holding = holder.holding();
     holder[Symbol.dispose]();
-    await holding;
+    await holding.catch(() => undefined);
+    await settled();
     expect(world.keeper.size.held).toBe(0);
   });
 });
