@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,7 +10,21 @@ import { get, tlsSocket } from '#test/fakes/raw-http.ts';
 import { type World, anyPort, spiffeIdOf, startWorld } from '#test/fakes/sidecar-world.ts';
 
 const envoy = join(import.meta.dirname, '../../node_modules/.venv/bin/envoy');
-const ports = { V1: 0, V2: 0 };
+const ports = { V1: 0, V2: 0, reader: 0 };
+
+interface Vector {
+  readonly name: string;
+  readonly text?: string;
+  readonly hex?: string;
+  readonly header?: { readonly length: number; readonly source?: string | null };
+}
+
+const vectors = JSON.parse(
+  readFileSync(join(import.meta.dirname, '../unit/sidecar/proxy-headers.json'), 'utf8'),
+) as Vector[];
+const bytesOf = ({ text, hex }: Vector): Buffer =>
+  hex === undefined ? Buffer.from(text ?? '') : Buffer.from(hex, 'hex');
+
 let world: World;
 let process: ChildProcess;
 let folder: string;
@@ -23,10 +37,36 @@ async function freePort(): Promise<number> {
   return port;
 }
 
+const at = (where: number): unknown => ({ socket_address: { address: '127.0.0.1', port_value: where } });
+const typed = (type: string, more: object): unknown => ({ '@type': `type.googleapis.com/${type}`, ...more });
+
+/** A listener that reads PROXY headers itself and answers with whom it takes for the client. */
+function reader(port: number): unknown {
+  const answer = {
+    match: { prefix: '/' },
+    direct_response: { status: 200 },
+    response_headers_to_add: [{ header: { key: 'x-from', value: '%DOWNSTREAM_REMOTE_ADDRESS%' } }],
+  };
+  const manager = typed('envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager', {
+    stat_prefix: 'reader',
+    use_remote_address: true,
+    route_config: { virtual_hosts: [{ name: 'all', domains: ['*'], routes: [answer] }] },
+    http_filters: [{ name: 'router', typed_config: typed('envoy.extensions.filters.http.router.v3.Router', {}) }],
+  });
+  return {
+    address: at(port),
+    listener_filters: [
+      {
+        name: 'proxy',
+        typed_config: typed('envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol', {}),
+      },
+    ],
+    filter_chains: [{ filters: [{ name: 'http', typed_config: manager }] }],
+  };
+}
+
 /** A load balancer in front of the sidecar that tells on whose behalf it connects. */
 function balancer(version: 'V1' | 'V2', port: number, sidecar: number): { listener: unknown; cluster: unknown } {
-  const at = (where: number): unknown => ({ socket_address: { address: '127.0.0.1', port_value: where } });
-  const typed = (type: string, more: object): unknown => ({ '@type': `type.googleapis.com/${type}`, ...more });
   return {
     listener: {
       address: at(port),
@@ -74,10 +114,12 @@ beforeAll(async () => {
   });
   ports.V1 = await freePort();
   ports.V2 = await freePort();
+  ports.reader = await freePort();
   const sides = [balancer('V1', ports.V1, inboundPort), balancer('V2', ports.V2, inboundPort)];
   folder = mkdtempSync(join(tmpdir(), 'garrison-envoy-'));
   const file = join(folder, 'envoy.json');
-  const resources = { listeners: sides.map(({ listener }) => listener), clusters: sides.map(({ cluster }) => cluster) };
+  const listeners = [...sides.map(({ listener }) => listener), reader(ports.reader)];
+  const resources = { listeners, clusters: sides.map(({ cluster }) => cluster) };
   writeFileSync(file, JSON.stringify({ static_resources: resources }));
   process = spawn(envoy, ['-c', file, '--use-dynamic-base-id', '--concurrency', '1'], {
     stdio: ['ignore', 'ignore', 'pipe'],
@@ -86,7 +128,21 @@ beforeAll(async () => {
     if (line.includes('all dependencies initialized. starting workers')) break;
   }
   process.stderr?.resume();
+  for (const port of Object.values(ports)) while (!(await accepts(port))) await new Promise(setImmediate);
 });
+
+/** Workers listen a moment after they have been started. */
+async function accepts(port: number): Promise<boolean> {
+  const socket = connect({ host: '127.0.0.1', port });
+  try {
+    await once(socket, 'connect');
+    return true;
+  } catch {
+    return false;
+  } finally {
+    socket.destroy();
+  }
+}
 
 afterAll(async () => {
   const ended = once(process, 'close');
@@ -116,5 +172,19 @@ describe.each(['V1', 'V2'] as const)('an Envoy that speaks the PROXY protocol, %
     expect((await get(await tlsSocket(0, identity, { socket: await dialled() }))).text).toContain('hello');
     expect(lastAsked()?.get('garrison.source.proxied_ip')).toEqual(Buffer.from([127, 0, 0, 9]));
     expect(lastAsked()?.get('source.principal')).toBe('cluster.local/ns/shop/sa/caller');
+  });
+});
+
+describe('every header of the table', () => {
+  // Nobody knows the client: there Envoy takes the balancer for it, which is what the profile `strict` is strict about.
+  const known = vectors.filter(({ header }) => typeof header?.source === 'string');
+
+  test.each(known)('names the client that Envoy takes it for: $name', async (vector) => {
+    const socket = connect({ host: '127.0.0.1', port: ports.reader });
+    await once(socket, 'connect');
+    socket.write(bytesOf(vector).subarray(0, vector.header?.length));
+    const { text } = await get(socket);
+    const [, met = ''] = /x-from: ([^\r]+)/.exec(text) ?? [];
+    expect(new URL(`tcp://${met}`).host).toBe(new URL(`tcp://${vector.header?.source?.toLowerCase() ?? ''}`).host);
   });
 });

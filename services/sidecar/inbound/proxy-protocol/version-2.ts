@@ -30,10 +30,13 @@ export function readVersion2(bytes: Buffer): HeaderReading {
   if (command !== undefined && command !== 0x20 && command !== 0x21) {
     return fault('the PROXY header has a version or command that is not known');
   }
-  if (transport !== undefined && !isKnown(transport)) return fault('the PROXY header is not about a stream');
+  // Of a proxy that speaks for itself all the rest is to be discarded, the family included.
+  const local = command === 0x20;
+  if (!local && transport !== undefined && !isKnown(transport)) return fault('the PROXY header is not about a stream');
   if (bytes.length < fixedLength) return more;
   const length = fixedLength + bytes.readUInt16BE(14);
   if (length > longest) return fault(`the PROXY header is longer than ${longest} bytes`);
+  if (local) return bytes.length < length ? more : { kind: 'header', length, client: 'proxy' };
   const family = (transport ?? 0) >> 4;
   const addresses = fixedLength + (addressLengths.get(family) ?? 0);
   if (length < addresses) return fault('the PROXY header is shorter than its addresses');
@@ -42,7 +45,7 @@ export function readVersion2(bytes: Buffer): HeaderReading {
   // What stands in a header without addresses need not be extensions (§2.2: it must be skipped).
   const broken = family === families.unspecified ? undefined : extensionFault(header, addresses);
   if (broken !== undefined) return fault(broken);
-  return { kind: 'header', length, client: command === 0x20 ? 'proxy' : readEnds(header, family) };
+  return { kind: 'header', length, client: readEnds(header, family) };
 }
 
 /** Streams of every family, and what is said to be of none. Datagrams do not come over a stream. */
