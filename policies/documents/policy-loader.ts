@@ -6,7 +6,7 @@ import type { Mesh } from './mesh.ts';
 import type { Document } from './model.ts';
 import { policySetSteps } from './policy-set.ts';
 import type { PolicySet } from './policy-set.ts';
-import { DocumentReader } from './read-document.ts';
+import { DocumentReader, mostFaults } from './read-document.ts';
 import { setWarnings } from './set-warnings.ts';
 
 export interface SourceText {
@@ -53,6 +53,7 @@ export class PolicyLoader {
       const unchanged = known !== undefined && known.text === file.text && (yield* adoptAll(known, reader));
       const now = unchanged ? known : yield* this.#readText(file, reader);
       if (now !== undefined) read.set(file.name, now);
+      yield;
     }
     const faults = inOrder(reader.faults, files);
     if (faults.some((fault) => fault.severity === 'error')) return { ok: false, faults };
@@ -65,20 +66,18 @@ export class PolicyLoader {
   /** Undefined where what it says is too much to remember, or nothing to rely on. */
   *#readText({ name, text }: SourceText, reader: DocumentReader): Steps<ReadText | undefined> {
     const before = reader.mark;
+    const warnings: Fault[] = [];
+    reader.recorded = warnings;
     const { faults } = yield* readYamlSteps(text, name, this.#limits, (document) => reader.read(document));
+    reader.recorded = undefined;
     if (faults.length > 0) {
       // A text that could not be read in full tells nothing reliable about the documents in it.
       reader.backTo(before);
       for (const fault of faults) reader.tell(fault);
       return undefined;
     }
-    const after = reader.mark;
-    if (after.unsaid > 0 || typeof text !== 'string') return undefined;
-    return {
-      text,
-      documents: reader.documents.slice(before.documents),
-      warnings: reader.faults.slice(before.faults),
-    };
+    if (warnings.length > mostFaults || typeof text !== 'string') return undefined;
+    return { text, documents: reader.documents.slice(before.documents), warnings };
   }
 }
 

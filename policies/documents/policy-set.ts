@@ -43,8 +43,8 @@ export function* policySetSteps(mesh: Mesh, documents: readonly Document[], ceda
     if (known === undefined) byKind.set(document.kind, [document]);
     else known.push(document);
   });
-  const of = <K extends Kind>(kind: K): Extract<Document, { kind: K }>[] =>
-    (byKind.get(kind) ?? []).filter((document): document is Extract<Document, { kind: K }> => document.kind === kind);
+  const of = <K extends Kind>(kind: K): readonly Extract<Document, { kind: K }>[] =>
+    (byKind.get(kind) ?? []) as Extract<Document, { kind: K }>[];
   return {
     mesh,
     documents,

@@ -16,7 +16,7 @@ export interface ReaderMark {
   readonly unsaidSeverity: Severity;
 }
 
-const mostFaults = 1000;
+export const mostFaults = 1000;
 
 /** Reads the documents of one set: each by the shape of its kind, a Kubernetes List opened, no name given twice. */
 export class DocumentReader {
@@ -26,6 +26,8 @@ export class DocumentReader {
   #unsaidSeverity: Severity = 'warning';
   readonly #kinds: readonly KnownKind[];
   readonly #names = new Map<string, Document>();
+  /** Where every fault goes too, told or not, while somebody wants them. */
+  recorded: Fault[] | undefined = undefined;
 
   constructor(mesh: Mesh, cedar?: CedarEngine) {
     this.#kinds = knownKinds(mesh, cedar);
@@ -67,6 +69,7 @@ export class DocumentReader {
   }
 
   tell(fault: Fault): void {
+    if (this.recorded !== undefined && this.recorded.length <= mostFaults) this.recorded.push(fault);
     if (this.#faults.length < mostFaults) {
       this.#faults.push(fault);
       return;

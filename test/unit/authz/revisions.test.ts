@@ -113,6 +113,21 @@ describe('a revision that replaces another', () => {
     );
   });
 
+  test('shares them however many warnings there are, and tells the warnings again', async () => {
+    const revisions = revisionsWith((steps) => inSlices(steps));
+    const warned = (version: string): PolicyFile[] =>
+      Array.from({ length: 3 }, (_, file) => ({
+        name: `${file}.yaml`,
+        text: Array.from({ length: 500 }, (__, i) => policy(file * 500 + i, file === 0 ? version : 'a')).join('---\n'),
+      }));
+    await revisions.apply(warned('a'));
+    const [before, warnings] = [new Set(revisions.current?.set.documents), revisions.current?.warnings];
+    expect(warnings?.at(-1)?.reason).toBe('500 more faults are not shown');
+    await revisions.apply(warned('b'));
+    expect(revisions.current?.set.documents.filter((document) => !before.has(document))).toHaveLength(500);
+    expect(revisions.current?.warnings).toEqual(warnings);
+  });
+
   test('keeps the index of a workload for which nothing changed, and of no other', async () => {
     const revisions = revisionsWith((steps) => inSlices(steps));
     const elsewhere = (path: string): PolicyFile => ({
