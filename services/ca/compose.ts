@@ -10,6 +10,7 @@ import { displayName } from '#runtime/read-files.ts';
 import { watchFiles } from '#runtime/watch-files.ts';
 import { forwardToTelemetry } from './audit-forward/forward-to-telemetry.ts';
 import { keepAuthorities } from './authority/keep-authorities.ts';
+import { RenewalTrouble } from './authority/renewal-trouble.ts';
 import { adminSocket } from './admin/admin-socket.ts';
 import { serveAuthorityUse } from './admin/authority-use-admin.ts';
 import { serveFederationAdmin } from './admin/federation-admin.ts';
@@ -78,7 +79,10 @@ export async function composeCa(
   await bootstrap.refresh();
   const keeping = keepBootstrapTokens(bootstrap, core, { clock, logger, signal: stop.signal });
   const rules = { kind: core.origin.source.kind, leafMs: settings.ttl.maxSeconds * 1000 };
-  const renewing = keepAuthorities(authorities, core.authorityDesk, { clock, logger, signal: stop.signal, rules });
+  const trouble = new RenewalTrouble(admin, authorities);
+  authorities.onChange(() => trouble.over(clock.now()));
+  const renewal = { clock, logger, signal: stop.signal, rules, trouble };
+  const renewing = keepAuthorities(authorities, core.authorityDesk, renewal);
   const keys = { clock, logger, signal: stop.signal, rules: settings.jwtKeyRules };
   const renewingKeys = keepJwtKeys(authorities, core.jwtDesk, keys);
   const watching = core.origin.follow(core, stop.signal);
@@ -90,7 +94,7 @@ export async function composeCa(
 
   const nodes = new ConnectedNodes(clock);
   counts.observeNodes(metrics, nodes);
-  admin.page('/config', () => settings.shown).page('/status', () => describeCa(core, nodes, settings));
+  admin.page('/config', () => settings.shown).page('/status', () => describeCa(core, nodes, settings, trouble.current));
   const parts = { clock, logger, metrics, counts, nodes };
   const callers = starting.use(
     openCallers(settings.callers, { ...surroundings, ...settings, onFetched: counts.keysFetched }),

@@ -1,3 +1,4 @@
+import type { Trouble } from '../authority/renewal-trouble.ts';
 import type { CaCore } from '../ca-core.ts';
 import type { ConnectedNodes } from '../nodes/connected-nodes.ts';
 import { describeRelationship } from '../federation/describe-federation.ts';
@@ -8,6 +9,7 @@ export function describeCa(
   { authorities, registrations, identity, federation, origin }: CaCore,
   nodes: ConnectedNodes,
   { trustDomain }: CaSettings,
+  due: Trouble | undefined,
 ): unknown {
   return {
     trustDomain,
@@ -18,6 +20,8 @@ export function describeCa(
     // Named by registrations, and nothing is known of them: these registrations get less than they ask for.
     notFederated: federation.unknown(registrations.current ?? []),
     authoritiesFrom: origin.describe(),
+    // What age asks for and could not be done.
+    due: due ?? null,
     authorities: authorities.all.map(({ id, state, since, root, issuing, signers }) => ({
       id,
       state,

@@ -1,9 +1,11 @@
+import { asGarrisonError } from '#proto/errors/index.ts';
 import type { Clock } from '#runtime/clock.ts';
 import type { Validity } from '#ca/issue/validity.ts';
 import type { Logger } from '#runtime/logger.ts';
 import type { Authorities, Authority } from './authorities.ts';
 import type { AuthorityDesk } from './authority-desk.ts';
 import type { AuthoritySource } from './authority-source.ts';
+import type { RenewalTrouble } from './renewal-trouble.ts';
 
 const lookMs = 3_600_000;
 const day = 86_400_000;
@@ -91,27 +93,38 @@ function lifeOf({ notBefore, notAfter }: Validity): number {
   return notAfter.getTime() - notBefore.getTime();
 }
 
+interface Keeping {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly signal: AbortSignal;
+  readonly rules: Rules;
+  readonly trouble: RenewalTrouble;
+}
+
 /** Looks every hour for what is due and does it; what cannot be done (the root's key is in a safe) is said, every hour. */
 export async function keepAuthorities(
   authorities: Authorities,
   desk: AuthorityDesk,
-  { clock, logger, signal, rules }: { clock: Clock; logger: Logger; signal: AbortSignal; rules: Rules },
+  { clock, logger, signal, rules, trouble }: Keeping,
 ): Promise<void> {
   let failed = false;
   while (!signal.aborted) {
+    trouble.look(clock.now());
     const due = failed ? undefined : dueStep(authorities.all, clock.now(), rules);
     failed = false;
     if (due !== undefined) {
       try {
         await take(desk, due.step, due.authority.id);
+        trouble.over(clock.now());
       } catch (error) {
         failed = true;
+        trouble.failed(due.step, due.authority.id, asGarrisonError(error), clock.now());
         logger.error('authority cannot be renewed', { step: due.step, authority: due.authority.id, error });
       }
       continue;
     }
     if (rules.kind === 'plugged-in') warnOfEnd(authorities.all, clock.now(), logger);
-    await clock.sleep(patience(authorities.all), signal);
+    await clock.sleep(patience(authorities.all, clock.now()), signal);
   }
 }
 
@@ -126,10 +139,14 @@ function warnOfEnd(all: readonly Authority[], now: Date, logger: Logger): void {
 }
 
 /** Short lives are looked at more often. */
-function patience(all: readonly Authority[]): number {
+function patience(all: readonly Authority[], now: Date): number {
   if (all.some(({ state, given }) => state === 'prepared' && given)) return makeKnownMs;
   const active = all.find(({ state }) => state === 'active');
-  return active === undefined ? lookMs : Math.min(lookMs, Math.max(lifeOf(active.issuing.validity) / 10, 1000));
+  if (active === undefined) return lookMs;
+  const { validity } = active.issuing;
+  const untilEnd = left(validity.notAfter, now);
+  const most = untilEnd > 0 ? Math.min(lookMs, untilEnd + 1000) : lookMs;
+  return Math.min(most, Math.max(lifeOf(validity) / 10, 1000));
 }
 
 async function take(desk: AuthorityDesk, step: Step, id: string): Promise<void> {

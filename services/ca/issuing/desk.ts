@@ -5,6 +5,7 @@ import type { SpiffeId, TrustDomain } from '#ca/spiffe-id.ts';
 import { GarrisonError } from '#proto/errors/index.ts';
 import type { Authorities, Authority } from '../authority/authorities.ts';
 import { randomPool } from './random-pool.ts';
+import type { KeyCheck } from './blocked-keys.ts';
 import { recordAndSign, type Press, type Warrant } from './record-and-sign.ts';
 
 export interface TtlRules {
@@ -40,6 +41,7 @@ export interface DeskOptions extends Press {
   readonly instance: () => number;
   readonly ttl: TtlRules;
   readonly backdateSeconds?: number;
+  readonly checkKey?: KeyCheck;
   readonly onIssued?: (leaf: IssuedLeaf, warrant: Warrant) => void;
   readonly onFailed?: (error: unknown) => void;
 }
@@ -98,6 +100,7 @@ export class IssuingDesk {
     if (id.path === '') {
       throw new GarrisonError('INVALID_ARGUMENT', `\`${id.toString()}\` names the trust domain, not a workload`);
     }
+    this.#options.checkKey?.(publicKey);
     const own = [authority.issuing, authority.root].some(({ publicKey: key }) => key.key.equals(publicKey.key));
     if (own) throw new GarrisonError('INVALID_ARGUMENT', 'the certificate request is for a key of the authority');
   }
