@@ -9,8 +9,11 @@ import type { Leaf, SvidSource } from '#services/workload/svid-source.ts';
 import type { AuthorityLink } from './authority-link.ts';
 import { Batches } from './batches.ts';
 
-/** Half of what the authority takes: two are under way at once. */
-const maxItems = 250;
+/**
+ * Enough to save the round trips, and few enough that what waits does so here, where nothing runs out, and not in the
+ * authority's queue.
+ */
+const maxItems = 100;
 const maxInFlight = 2;
 
 /** SVIDs from the authority that this node asks. Keys are made here and never leave; requests that come together go together. */
