@@ -87,6 +87,12 @@ describe('garrison.yaml', () => {
     ['ca:\n  listne: 127.0.0.1:0', 'unknown key `listne`', 'did you mean `listen`?', '2:3'],
     ['trustDomain: Cluster.Local', 'trustDomain: trust domain `Cluster.Local` has capital letters', undefined, '1:14'],
     ['profile: lax', 'profile: must be one of `strict`, `istio`, not `lax`', undefined, '1:10'],
+    [
+      'profiles: { legacy: loose }',
+      'profiles.legacy: must be one of `strict`, `istio`, not `loose`',
+      undefined,
+      '1:21',
+    ],
     ['trustedHops: -1', 'trustedHops: `-1` is not between 0 and 100', undefined, '1:14'],
     ['authz: { listen: 9091 }', 'authz.listen: must be a string, not a number', undefined, '1:18'],
     ['authz: { listen: "127.0.0.1:99999" }', 'authz.listen: `127.0.0.1:99999` is not an address', undefined, '1:18'],
