@@ -1,4 +1,5 @@
 import { printable } from '../printable.ts';
+import { ledgerText } from './ledger-text.ts';
 
 /** A record as the collector sends it; what is not known is not there. */
 export interface ShownRecord {
@@ -37,6 +38,8 @@ const fates: Readonly<Record<string, string>> = { allow: 'allowed', deny: 'DENIE
 
 /** Two lines: what happened between whom, and why. */
 export function recordText(record: ShownRecord): string {
+  const ledger = ledgerText(record);
+  if (ledger !== undefined) return ledger;
   const { time, effect, method, host = '', path = '', code, decision, failOpen } = record;
   const fate = failOpen === true ? 'FAILED OPEN' : (fates[effect] ?? 'unknown');
   const what = method === undefined ? (record.protocol ?? '') : `${method} ${host}${path}`;
