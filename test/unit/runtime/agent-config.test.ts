@@ -25,6 +25,7 @@ describe('the file of an agent', () => {
       admin: { host: '127.0.0.1', port: 15044 },
       state: join(folder, '.garrison-agent'),
       cache: { svids: 1000, tokens: 1000 },
+      attestors: { systemd: undefined, docker: undefined, k8s: undefined },
       drainMs: 5000,
       logLevel: 'info',
     });
