@@ -11,6 +11,11 @@ export interface Wanted {
   readonly peer: string;
 }
 
+/** And where that is. */
+export interface Upstream extends Wanted {
+  readonly port: number;
+}
+
 /** Where one Envoy gets its secrets. */
 function secret(name: string, { api }: Wanted): unknown {
   const service = { envoy_grpc: { cluster_name: 'sds' } };
@@ -76,8 +81,8 @@ export function servingEnvoy(socket: string, wanted: Wanted): unknown {
   return bootstrap('server', socket, [listener('in', action, { transport_socket })], []);
 }
 
-/** Passes what comes in plaintext on its listener NAME to `upstream` over mutual TLS, with a handshake for every request. */
-export function callingEnvoy(socket: string, upstream: number, wanted: Readonly<Record<string, Wanted>>): unknown {
+/** Passes what comes in plaintext on its listener NAME on over mutual TLS, with a handshake for every request. */
+export function callingEnvoy(socket: string, wanted: Readonly<Record<string, Upstream>>): unknown {
   const options = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions';
   const once = {
     [options]: {
@@ -92,7 +97,7 @@ export function callingEnvoy(socket: string, upstream: number, wanted: Readonly<
       name,
       connect_timeout: '5s',
       typed_extension_protocol_options: once,
-      load_assignment: endpoint(port(upstream), name),
+      load_assignment: endpoint(port(want.port), name),
       transport_socket: { name: 'tls', typed_config: { ...context, common_tls_context: commonTls(want) } },
     };
   });

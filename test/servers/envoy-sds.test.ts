@@ -33,10 +33,10 @@ beforeAll(async () => {
     servingEnvoy(socket, { api: 'GRPC', certificate: 'default', validation: 'ROOTCA', peer: id('client') }),
   );
   const port = await server.port('in');
-  const common = { api: 'DELTA_GRPC', certificate: id('client') } as const;
+  const common = { api: 'DELTA_GRPC', certificate: id('client'), port } as const;
   client = await Envoy.start(
     join(folder, 'client'),
-    callingEnvoy(socket, port, {
+    callingEnvoy(socket, {
       right: { ...common, validation: 'ALL', peer: id('server') },
       plain: { ...common, api: 'GRPC', validation: 'spiffe://example.org', peer: id('server') },
       wrong: { ...common, validation: 'ALL', peer: id('client') },
