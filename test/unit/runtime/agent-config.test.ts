@@ -34,7 +34,12 @@ describe('the file of an agent', () => {
   test.each([
     [
       'join: { x509pop: { certificate: c.pem, key: k.pem }, bundle: b.pem }',
-      { kind: 'x509pop', certificate: join(folder, 'c.pem'), key: join(folder, 'k.pem'), bundle: join(folder, 'b.pem') },
+      {
+        kind: 'x509pop',
+        certificate: join(folder, 'c.pem'),
+        key: join(folder, 'k.pem'),
+        bundle: join(folder, 'b.pem'),
+      },
     ],
     [
       'join: { k8sPsat: { cluster: prod, token: t }, bundle: b.pem }',
