@@ -87,7 +87,10 @@ describe('which Handler is asked', () => {
 
   test('only that whose own rules match, though the other has its name', async () => {
     allowAll();
-    const elsewhere = custom('istio-system').replace('rules: [ {} ]', 'rules: [{ to: [{ operation: { paths: [/b] } }] }]');
+    const elsewhere = custom('istio-system').replace(
+      'rules: [ {} ]',
+      'rules: [{ to: [{ operation: { paths: [/b] } }] }]',
+    );
     const set = documents(
       ...[custom('shop'), handler('shop', at('/near')), elsewhere, handler('istio-system', at('/root'))],
     );
