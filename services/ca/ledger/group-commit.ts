@@ -17,7 +17,7 @@ interface Pending {
  */
 export class GroupCommit {
   readonly #database: DatabaseSync;
-  readonly #log: LogSync;
+  readonly #log: Pick<LogSync, 'sync' | 'syncNow'>;
   readonly #begin: StatementSync;
   readonly #commit: StatementSync;
   #queue: Pending[] = [];
@@ -26,7 +26,7 @@ export class GroupCommit {
   /** What the disk said once and for all. */
   #broken: GarrisonError | undefined;
 
-  constructor(database: DatabaseSync, log: LogSync) {
+  constructor(database: DatabaseSync, log: Pick<LogSync, 'sync' | 'syncNow'>) {
     this.#database = database;
     this.#log = log;
     this.#begin = database.prepare('BEGIN IMMEDIATE');

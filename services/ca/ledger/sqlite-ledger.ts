@@ -276,8 +276,9 @@ export class SqliteLedger implements port.Ledger {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#commit.settled();
+    if (!this.#database.isOpen) return;
     this.#log.close();
-    if (this.#database.isOpen) this.#database.close();
+    this.#database.close();
   }
 
   #insertIntent(intent: port.Intent): number {
