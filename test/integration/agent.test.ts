@@ -8,7 +8,7 @@ import { splitDer } from '#ca/der/split.ts';
 import { Secret } from '#proto/gen/envoy/extensions/transport_sockets/tls/v3/secret.ts';
 import { SecretDiscoveryServiceClient } from '#proto/gen/envoy/service/secret/v3/sds.ts';
 import { IdentityAdminClient, type Authority, type CertificateRecord } from '#proto/gen/garrison/v1/identity.ts';
-import { NodeClient, type SignX509Response } from '#proto/gen/garrison/v1/node-entries.ts';
+import { NodeClient, type EntryRequest, type SignX509Response } from '#proto/gen/garrison/v1/node-entries.ts';
 import { SpiffeWorkloadAPIClient, type X509SVIDResponse } from '#proto/gen/spiffe/workload/workload.ts';
 import type { Address } from '#runtime/address.ts';
 import { systemClock } from '#runtime/clock.ts';
@@ -85,11 +85,18 @@ const rootsOf = ({ svids: [svid] }: X509SVIDResponse): string[] =>
   splitDer(svid?.bundle ?? Buffer.alloc(0), 'bundle').map((der) => new X509Certificate(der).subject);
 
 async function sign(identity: IdentitySource, entries: readonly string[]): Promise<SignX509Response> {
+  const csr = Buffer.from(await writeRequest(newSigner()));
+  return signAll(
+    identity,
+    entries.map((entry) => ({ entry, csr })),
+  );
+}
+
+async function signAll(identity: IdentitySource, requests: readonly EntryRequest[]): Promise<SignX509Response> {
   const security = { kind: 'tls', identity, expect: isAuthority } as const;
   const stub = grpcClient(NodeClient, running.ca.addresses.ca, security);
   try {
-    const csr = Buffer.from(await writeRequest(newSigner()));
-    return await callUnary(stub.signX509.bind(stub), { requests: entries.map((entry) => ({ entry, csr })) });
+    return await callUnary(stub.signX509.bind(stub), { requests });
   } finally {
     stub.close();
   }
@@ -104,6 +111,29 @@ describe('what a node may ask for', () => {
     expect(refusals.map(({ code }) => code)).toEqual([7, 7, 7]);
     expect(refusals[0]?.message.replace('foreign', 'nothing')).toBe(refusals[1]?.message);
     expect(await recordsOf(shop('foreign'))).toEqual([]);
+  });
+
+  test('is signed request by request: a broken one costs itself, and too many are refused as a whole', async () => {
+    const good = Buffer.from(await writeRequest(newSigner()));
+    const bent = Buffer.from(good);
+    bent.writeUInt8(bent.readUInt8(bent.length - 1) ^ 1, bent.length - 1);
+    const csrs = [
+      Buffer.alloc(0),
+      Buffer.from('rubbish'),
+      bent,
+      good.subarray(0, -1),
+      Buffer.alloc(100_000, 0x30),
+      good,
+    ];
+    const { results } = await signAll(
+      node.agent.core.identity,
+      csrs.map((csr) => ({ entry: 'shop/first', csr })),
+    );
+    const codes = results.map(({ outcome }) => (outcome?.$case === 'refusal' ? outcome.value.code : 0));
+    expect(codes).toEqual([3, 3, 3, 3, 3, 0]);
+    const many = Array.from({ length: 501 }, () => ({ entry: 'shop/first', csr: good }));
+    await expect(signAll(node.agent.core.identity, many)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
+    expect((await signAll(node.agent.core.identity, [])).results).toEqual([]);
   });
 
   test('is told to nobody who is not a node', async () => {
