@@ -1,8 +1,12 @@
 import { printable } from '../printable.ts';
-import type { ShownRecord } from './record-text.ts';
+
+interface LedgerRecord {
+  readonly time: string;
+  readonly attributes?: Readonly<Record<string, unknown>>;
+}
 
 /** A record of what the certificate authority did, in two lines; undefined for a record of a request. */
-export function ledgerText({ time, attributes = {} }: ShownRecord): string | undefined {
+export function ledgerText({ time, attributes = {} }: LedgerRecord): string | undefined {
   const said = (name: string): string | undefined => {
     const value = attributes[`garrison.identity.${name}`];
     return typeof value === 'string' ? value : undefined;
