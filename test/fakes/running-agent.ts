@@ -26,6 +26,8 @@ export interface RunningAgentOptions {
   readonly more?: string;
   readonly folder?: string;
   readonly clock?: Clock;
+  /** Does not wait until it is ready. */
+  readonly early?: boolean;
 }
 
 /** The text of an agent's file with everything in its folder and any free port. */
@@ -50,7 +52,7 @@ export async function runAgent(options: RunningAgentOptions): Promise<RunningAge
     signal: stop.signal,
     random: Math.random,
   });
-  await agent.admin.readiness.ready();
+  if (options.early !== true) await agent.admin.readiness.ready();
   return {
     agent,
     folder,

@@ -1,4 +1,6 @@
 import { X509Certificate } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Metadata, status, type ServiceError } from '@grpc/grpc-js';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
@@ -43,6 +45,7 @@ beforeAll(async () => {
     policies: {
       'nodes.yaml': nodeRegistration('east', [shop('first'), shop('second'), 'spiffe://example.org/ns/east/*']),
       'west.yaml': nodeRegistration('west', [shop('first')]),
+      'far.yaml': nodeRegistration('far', [shop('first')]),
       'north.yaml': nodeRegistration('north', [shop('first')]),
       'south.yaml': nodeRegistration('south', ['spiffe://example.org/*']),
       'own.yaml': registration('own', 'x', [uid]).replace(
@@ -292,6 +295,38 @@ describe('an agent', () => {
     running.writePolicy('late.yaml', '');
     stub.close();
   });
+});
+
+test('an agent whose certificate was revoked while it was away finds that out, and serves on until it can join', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'gag-'));
+  const ca = running.ca.addresses.ca;
+  let spiffeId: string;
+  {
+    await using first = await runAgent({ ca, token: await tokenFor('far'), folder });
+    spiffeId = first.agent.core.identity.current().spiffeId.toString();
+  }
+  await callUnary(admin.revokeCertificate.bind(admin), { serial: '', spiffeId, reason: 'a test' });
+  {
+    await using second = await runAgent({ ca, folder, early: true });
+    const { core, admin: page } = second.agent;
+    if (core.identity.refused === undefined) {
+      await new Promise<void>((resolve) => {
+        core.authority.onChange(() => core.identity.refused !== undefined && resolve());
+      });
+    }
+    expect(core.identity.refused).toContain('revoked');
+    const stub = grpcClient(SpiffeWorkloadAPIClient, { path: second.socket }, { kind: 'plaintext' });
+    using bundles = new Messages(stub.fetchX509Bundles({}, header));
+    expect([...(await bundles.next()).bundles.keys()]).toEqual(['spiffe://example.org']);
+    using messages = new Messages(stub.fetchX509Svid({}, header));
+    await expect(messages.next()).rejects.toMatchObject({ code: status.UNAVAILABLE });
+    second.writeToken(await tokenFor('far'));
+    await page.readiness.ready();
+    using again = new Messages(stub.fetchX509Svid({}, header));
+    expect(ids(await again.next())).toEqual([shop('first')]);
+    stub.close();
+  }
+  rmSync(folder, { recursive: true });
 });
 
 test('the security header is asked for here as at the authority', async () => {
