@@ -27,26 +27,30 @@ export function isToken(text: string): boolean {
 /** Names and values longer than this are checked each time they come. */
 const memorable = 256;
 
+/** As many places are remembered with what stood there last. */
+const placesKnown = 64;
+
 /**
  * Remembers for each name in order the last value in order that came with it: clients repeat themselves, and a header that is
- * known need not be looked at again. Bounded.
+ * known need not be looked at again. They also keep to an order, so that most are found without a search. Bounded.
  */
 export class HeaderScanner {
   readonly #known = new Map<string, string>();
+  /** By place, and in order both. */
+  readonly #names: string[] = [];
+  readonly #values: string[] = [];
 
   scan(headers: StringMap, host: string | undefined): HeaderScan {
     let odd = false;
     let fault: string | undefined;
+    let place = 0;
     for (const [name, value] of headers) {
-      const known = this.#known.get(name);
-      if (known !== value) {
-        if (forbidden.test(value)) fault = `header \`${name}\` has NUL, CR or LF in its value`;
-        else if (known !== undefined || isOrdinary(name)) this.#remember(name, value);
-        if (known === undefined && !isOrdinary(name)) {
-          if (isToken(name)) odd = true;
-          else if (!pseudo.has(name)) fault = 'a header name is no token';
-        }
+      if (this.#names[place] !== name || this.#values[place] !== value) {
+        const looked = this.#look(name, value, place);
+        if (looked.fault !== undefined) fault = looked.fault;
+        if (looked.odd) odd = true;
       }
+      place += 1;
       if (name.length === 4 && name === 'host' && host !== undefined && value !== host && !sameHost(value, host)) {
         fault = 'two different hosts are named';
       }
@@ -55,10 +59,25 @@ export class HeaderScanner {
     return odd ? oddNames : clean;
   }
 
-  #remember(name: string, value: string): void {
-    if (name.length > memorable || value.length > memorable) return;
-    if (this.#known.size >= 4096) this.#known.clear();
-    this.#known.set(name, value);
+  #look(name: string, value: string, place: number): HeaderScan {
+    const known = this.#known.get(name);
+    if (known !== value && forbidden.test(value)) {
+      return { fault: `header \`${name}\` has NUL, CR or LF in its value`, odd: known === undefined && isOdd(name) };
+    }
+    if (known === undefined && !isOrdinary(name)) {
+      if (isToken(name)) return oddNames;
+      return pseudo.has(name) ? clean : { fault: 'a header name is no token', odd: false };
+    }
+    if (name.length > memorable || value.length > memorable) return clean;
+    if (known !== value) {
+      if (this.#known.size >= 4096) this.#known.clear();
+      this.#known.set(name, value);
+    }
+    if (place < placesKnown) {
+      this.#names[place] = name;
+      this.#values[place] = value;
+    }
+    return clean;
   }
 }
 
@@ -66,6 +85,10 @@ const forbidden = /[\0\n\r]/;
 
 function sameHost(a: string, b: string): boolean {
   return a.trim().toLowerCase() === b.toLowerCase();
+}
+
+function isOdd(name: string): boolean {
+  return !isOrdinary(name) && isToken(name);
 }
 
 function isOrdinary(name: string): boolean {
