@@ -74,7 +74,11 @@ async function startCa(): Promise<ChildProcess> {
   const args = [join(import.meta.dirname, '../../cli/main.ts'), 'ca', '--config', config, '--output', 'json'];
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
   for await (const line of createInterface(child.stdout)) {
-    if ('addresses' in (JSON.parse(line) as object)) return child;
+    const { addresses } = JSON.parse(line) as { addresses?: { caAdmin: string } };
+    if (addresses === undefined) continue;
+    // It serves before it has read the registrations, and says so.
+    while (!(await fetch(`http://${addresses.caAdmin}/readyz`)).ok) await systemClock.sleep(20);
+    return child;
   }
   throw new Error('the CA ended before it was ready');
 }
@@ -109,6 +113,9 @@ function firstMessage(session: ClientHttp2Session): Promise<void> {
     stream.once('data', () => {
       stream.close(constants.NGHTTP2_CANCEL);
       resolve();
+    });
+    stream.once('response', ({ 'grpc-status': status }) => {
+      if (status !== undefined) reject(new Error(`status ${String(status)}`));
     });
     stream.once('error', reject);
     stream.end(framed(new Uint8Array()));
