@@ -91,6 +91,8 @@ function canonicalize(path: string): string | undefined {
         if (out.length > 1) {
           out.pop();
           while (out.length > 0 && out.at(-1) !== '/') out.pop();
+          // What stood in the segment that is gone escapes nothing any more.
+          if (stray >= out.length) stray = -9;
         }
       } else {
         out.push('.');
