@@ -1,4 +1,5 @@
 import { expect, test } from '@jest/globals';
+import fc from 'fast-check';
 import { isAmbiguous, normalizePath } from '#policies/decide/normalize-path.ts';
 
 test('a stray percent sign in a segment that `..` takes away changes nothing behind it', () => {
@@ -9,4 +10,20 @@ test('a stray percent sign in a segment that `..` takes away changes nothing beh
   expect(isAmbiguous('/%%36/%2E%2e//1%61')).toBe(false);
   // And one that stays is escaped itself.
   expect(normalizePath('BASE', '/x/../%4%31')).toBe('/%2541');
+});
+
+test('a segment that `..` takes away leaves no trace', () => {
+  const segment = fc.constantFrom('%%36', '%4%31', '%%34', '%', '%6', 'b%61b', 'a', '%61', '%2541');
+  const some = fc.array(segment, { maxLength: 3 });
+  const dots = fc.constantFrom('..', '%2e%2e', '.%2E');
+  fc.assert(
+    fc.property(some, segment, some, dots, (before, gone, behind, up) => {
+      const with_ = `/${[...before, gone, up, ...behind].join('/')}`;
+      const end = behind.length === 0 && before.length > 0 ? '/' : '';
+      const without = `/${[...before, ...behind].join('/')}${end}`;
+      for (const level of ['BASE', 'MERGE_SLASHES', 'DECODE_AND_MERGE_SLASHES'] as const)
+        expect([with_, normalizePath(level, with_)]).toEqual([with_, normalizePath(level, without)]);
+    }),
+    { numRuns: 3_000 },
+  );
 });
