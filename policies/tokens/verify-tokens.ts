@@ -25,7 +25,9 @@ export interface TokenPorts {
 /** Every token costs signatures to verify: nobody needs this many. */
 const maxTokens = 16;
 
-/** What each rule says of one token. */
+const elsewhere: TokenFault = { kind: 'issuer', reason: 'the rule does not look where the token was found' };
+
+/** What each rule says of one token. A rule that looks elsewhere knows nothing of it. */
 interface Examined {
   readonly found: FoundToken;
   /** By index of the rule. */
@@ -34,8 +36,8 @@ interface Examined {
 
 /**
  * Whether the tokens satisfy the rules. A rule is satisfied by tokens in its places, all good for it; it may be left
- * unsatisfied where every token in its places is good for some rule, or there is none. One satisfied rule is enough;
- * else every rule must be satisfied or left so. A rule with presence REQUIRED may not be left.
+ * unsatisfied where every token in its places is good for some rule that looks there, or there is none. One satisfied
+ * rule is enough; else every rule must be satisfied or left so. A rule with presence REQUIRED may not be left.
  */
 export async function verifyTokens(request: TokenRequest, ports: TokenPorts): Promise<TokenOutcome> {
   const { rules, found } = request;
@@ -56,8 +58,8 @@ async function examine(found: FoundToken, rules: TokenRules, ports: TokenPorts):
   const read = readToken(found.token);
   if ('kind' in read) return { found, results: rules.rules.map(() => read) };
   const skewMs = ports.skewMs ?? 60_000;
-  const check = ({ rule }: TokenRules['rules'][number]): Promise<Checked | TokenFault> =>
-    checkToken(read, rule, ports.keys, ports.nowMs, skewMs);
+  const check = async ({ rule }: TokenRules['rules'][number], index: number): Promise<Checked | TokenFault> =>
+    found.ruleIndexes.includes(index) ? await checkToken(read, rule, ports.keys, ports.nowMs, skewMs) : elsewhere;
   return { found, results: await Promise.all(rules.rules.map(check)) };
 }
 
@@ -83,7 +85,9 @@ function refuse(rules: TokenRules, examined: readonly Examined[]): TokenOutcome 
   const faults = examined.flatMap(({ found, results }) =>
     results.some(isChecked)
       ? []
-      : results.flatMap((fault, index) => ('kind' in fault ? [{ found, fault, index }] : [])),
+      : results.flatMap((fault, index) =>
+          'kind' in fault && found.ruleIndexes.includes(index) ? [{ found, fault, index }] : [],
+        ),
   );
   const worst =
     faults.find(({ fault }) => fault.kind === 'invalid') ??
