@@ -11,6 +11,8 @@ export interface FollowSettings {
   /** Paths whose absence means that there are no documents yet. */
   readonly mayBeAbsent: readonly string[];
   readonly onRefused: () => void;
+  /** After each state, good or bad. */
+  readonly onRead: () => void;
 }
 
 /** Takes registrations from every good state of the document files. A bad state changes nothing: the last good one stays. */
@@ -19,7 +21,7 @@ export async function followRegistrations(
   registrations: Registrations,
   settings: FollowSettings,
 ): Promise<void> {
-  const { mesh, logger, mayBeAbsent, onRefused } = settings;
+  const { mesh, logger, mayBeAbsent, onRefused, onRead } = settings;
   for await (const { files, faults } of snapshots) {
     const none = (registrations.current ?? []).length === 0;
     const unexpected = faults.filter(
@@ -29,13 +31,14 @@ export async function followRegistrations(
     if (unexpected.length === 0 && loaded.ok) {
       registrations.replace(loaded.set.registrations);
       logger.info('registrations in force', { registrations: loaded.set.registrations.length });
-      continue;
+    } else {
+      onRefused();
+      const told = loaded.ok ? [] : loaded.faults.map(describeFault);
+      logger.error('registrations not changed', {
+        registrations: registrations.current?.length ?? 'none yet',
+        faults: [...unexpected.map((fault) => fault.describe()), ...told],
+      });
     }
-    onRefused();
-    const told = loaded.ok ? [] : loaded.faults.map(describeFault);
-    logger.error('registrations not changed', {
-      registrations: registrations.current?.length ?? 'none yet',
-      faults: [...unexpected.map((fault) => fault.describe()), ...told],
-    });
+    onRead();
   }
 }
