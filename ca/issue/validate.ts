@@ -1,6 +1,7 @@
 import { X509Certificate } from 'node:crypto';
 import { GarrisonError } from '#proto/errors/index.ts';
 import { oids } from '../der/oids.ts';
+import { isKey } from '../keys/same-key.ts';
 import type { CertificatePlan } from './prepare.ts';
 import { profiles } from './profiles.ts';
 
@@ -39,7 +40,7 @@ function differences(certificate: X509Certificate, plan: CertificatePlan): strin
     [usage?.join() === purposes, 'other purposes'],
     [certificate.validFromDate.getTime() === plan.validity.notBefore.getTime(), 'another beginning'],
     [certificate.validToDate.getTime() === plan.validity.notAfter.getTime(), 'another end'],
-    [certificate.publicKey.equals(plan.subjectKey.key), 'another key'],
+    [isKey(certificate.publicKey, plan.subjectKey), 'another key'],
     [((certificate.subject as string | undefined) ?? '') === subjectText(plan), 'another subject'],
     [plan.issuer === undefined || certificate.checkIssued(plan.issuer.certificate), 'another issuer'],
   ];

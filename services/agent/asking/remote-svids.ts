@@ -1,5 +1,6 @@
 import { X509Certificate } from 'node:crypto';
 import { writeRequest } from '#ca/csr/write-request.ts';
+import { isKey } from '#ca/keys/same-key.ts';
 import type { Signer } from '#ca/keys/signer.ts';
 import type { Registration } from '#policies/documents/index.ts';
 import { errorCodes, GarrisonError, toGrpcStatus } from '#proto/errors/index.ts';
@@ -52,7 +53,7 @@ function leafOf({ chain, authority }: SignedX509, { spiffeId }: Registration, ke
   const certificate = new X509Certificate(der);
   const id = identifyPeer(certificate, 'client');
   if (id.toString() !== spiffeId) throw wrong(`is for \`${id.toString()}\` and not for \`${spiffeId}\``);
-  if (!certificate.publicKey.equals(key.publicKey.key)) throw wrong('is for another key');
+  if (!isKey(certificate.publicKey, key.publicKey)) throw wrong('is for another key');
   return {
     serial: certificate.serialNumber.toLowerCase().padStart(40, '0'),
     id,

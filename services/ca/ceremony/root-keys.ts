@@ -1,6 +1,7 @@
 import { generateKeyPairSync } from 'node:crypto';
 import path from 'node:path';
 import type { PublicKey } from '#ca/keys/public-key.ts';
+import { sameKey } from '#ca/keys/same-key.ts';
 import { keySigner, type Signer } from '#ca/keys/signer.ts';
 import { GarrisonError } from '#proto/errors/index.ts';
 import type { Clock } from '#runtime/clock.ts';
@@ -53,7 +54,7 @@ function fileKeys(folder: string, passphrase: string | undefined): RootKeys {
     open: (key) => {
       const file = path.join(folder, rootKeyFile);
       const signer = keySigner(readKeyFile(file, passphrase));
-      if (signer.publicKey.key.equals(key.key)) return Promise.resolve(signer);
+      if (sameKey(signer.publicKey, key)) return Promise.resolve(signer);
       throw new GarrisonError('FAILED_PRECONDITION', `\`${file}\` is not the key of the root that signs`, {
         remedy: 'bring the key that the ceremony of this root made',
       });

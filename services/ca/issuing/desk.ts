@@ -1,6 +1,7 @@
 import { newSerial, type SerialHex } from '#ca/issue/serial.ts';
 import { validityFor } from '#ca/issue/validity.ts';
 import type { PublicKey } from '#ca/keys/public-key.ts';
+import { sameKey } from '#ca/keys/same-key.ts';
 import type { SpiffeId, TrustDomain } from '#ca/spiffe-id.ts';
 import { GarrisonError } from '#proto/errors/index.ts';
 import type { Authorities, Authority } from '../authority/authorities.ts';
@@ -41,7 +42,7 @@ export interface DeskOptions extends Press {
   readonly instance: () => number;
   readonly ttl: TtlRules;
   readonly backdateSeconds?: number;
-  readonly checkKey?: KeyCheck;
+  readonly checkKey: KeyCheck;
   readonly onIssued?: (leaf: IssuedLeaf, warrant: Warrant) => void;
   readonly onFailed?: (error: unknown) => void;
 }
@@ -100,8 +101,8 @@ export class IssuingDesk {
     if (id.path === '') {
       throw new GarrisonError('INVALID_ARGUMENT', `\`${id.toString()}\` names the trust domain, not a workload`);
     }
-    this.#options.checkKey?.(publicKey);
-    const own = [authority.issuing, authority.root].some(({ publicKey: key }) => key.key.equals(publicKey.key));
+    this.#options.checkKey(publicKey);
+    const own = [authority.issuing, authority.root].some(({ publicKey: key }) => sameKey(key, publicKey));
     if (own) throw new GarrisonError('INVALID_ARGUMENT', 'the certificate request is for a key of the authority');
   }
 

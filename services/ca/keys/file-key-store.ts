@@ -1,6 +1,7 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { keyIdOf } from '#ca/issue/issuer.ts';
+import { sameKey } from '#ca/keys/same-key.ts';
 import { keySigner, type Signer } from '#ca/keys/signer.ts';
 import { GarrisonError } from '#proto/errors/index.ts';
 import type { StateFolder } from '#runtime/state-folder.ts';
@@ -56,7 +57,7 @@ export class FileKeyStore implements KeyStore {
     const { state, passphrase } = this.#options;
     const file = state.join(keyFile(place));
     const signer = keySigner(readKeyFile(file, passphrase));
-    if (signer.publicKey.key.equals(place.key.key)) return signer;
+    if (sameKey(signer.publicKey, place.key)) return signer;
     throw new GarrisonError('DATA_LOSS', `the private key \`${file}\` is not the one the ledger names`, {
       remedy: 'put the files of the authority back from the same backup',
     });

@@ -1,5 +1,6 @@
 import { createPrivateKey } from 'node:crypto';
 import { checkChain, type GivenChain } from '#ca/issue/check-chain.ts';
+import { sameKey } from '#ca/keys/same-key.ts';
 import { keySigner, type Signer } from '#ca/keys/signer.ts';
 import { decodePems } from '#ca/pem.ts';
 import type { TrustDomain } from '#ca/spiffe-id.ts';
@@ -81,7 +82,7 @@ function readKey(pem: string, passphrase: string | undefined, { issuing }: Given
       'give it in PEM, plain or encrypted with the passphrase of this authority',
     );
   }
-  if (signer.publicKey.key.equals(issuing.publicKey.key)) return signer;
+  if (sameKey(signer.publicKey, issuing.publicKey)) return signer;
   throw fault('ca-key.pem', 'is not the key of `ca-cert.pem`', 'replace the files together');
 }
 

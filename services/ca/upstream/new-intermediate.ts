@@ -3,6 +3,7 @@ import { readRequest } from '#ca/csr/read-request.ts';
 import { planAuthority } from '#ca/issue/plan-authority.ts';
 import { newSerial } from '#ca/issue/serial.ts';
 import { validityFor } from '#ca/issue/validity.ts';
+import { sameKey } from '#ca/keys/same-key.ts';
 import type { TrustDomain } from '#ca/spiffe-id.ts';
 import { GarrisonError } from '#proto/errors/index.ts';
 import type { NewIntermediateRequest, NewIntermediateResponse } from '#proto/gen/garrison/v1/identity.ts';
@@ -48,7 +49,7 @@ export function newIntermediate(parts: Parts): UnaryHandler<NewIntermediateReque
     checkKey(publicKey);
     const authority = authorities.active();
     const { issuing, root } = authority;
-    if ([issuing, root].some(({ publicKey: own }) => own.key.equals(publicKey.key))) {
+    if ([issuing, root].some(({ publicKey: own }) => sameKey(own, publicKey))) {
       throw new GarrisonError('INVALID_ARGUMENT', 'the certificate request is for a key of the authority');
     }
     const now = clock.now();

@@ -1,5 +1,6 @@
 import { writeRequest } from '#ca/csr/write-request.ts';
 import { checkChain } from '#ca/issue/check-chain.ts';
+import { sameKey } from '#ca/keys/same-key.ts';
 import { decodePems, encodePem } from '#ca/pem.ts';
 import { GarrisonError } from '#proto/errors/index.ts';
 import { authorityId, type AuthorityFolder } from '../authority/authority-files.ts';
@@ -43,7 +44,7 @@ export class UpstreamSource implements AuthoritySource {
       const { publicKey } = fresh.signer;
       const given = await this.upstream.newIntermediate({ publicKey, csr: await writeRequest(fresh.signer) });
       const chain = checkChain(given.chain, given.bundle, clock.now());
-      if (!chain.issuing.publicKey.key.equals(publicKey.key)) {
+      if (!sameKey(chain.issuing.publicKey, publicKey)) {
         throw new GarrisonError('INTERNAL', 'the authority above certified another key', { place: 'ca.upstream' });
       }
       await fresh.keep(authorityId(chain.issuing));
