@@ -1,6 +1,7 @@
 import type { JwtSigningKey } from '#proto/gen/garrison/v1/jwt-authority.ts';
 import { GarrisonError } from '#proto/errors/index.ts';
 import { callUnary } from '#runtime/grpc/call-unary.ts';
+import { keepAlive } from '#runtime/keep-alive.ts';
 import { parseDuration } from '#schema/index.ts';
 import { declareVerb } from '../verb.ts';
 import { adminFlags, withAdmin } from './admin.ts';
@@ -44,7 +45,7 @@ export const verb = declareVerb({
       }
       if (waiting === undefined && wait > 0) {
         output.note(`\`${prepared.kid}\` is known to everybody who listens; it signs in ${wait / 1000} s`);
-        await clock.sleep(wait, signal);
+        await keepAlive(clock.sleep(wait, signal));
         if (signal.aborted) return 1;
       }
       show(await change('activate', prepared.kid));

@@ -2,6 +2,7 @@ import path from 'node:path';
 import type { Authority } from '#proto/gen/garrison/v1/identity.ts';
 import { GarrisonError } from '#proto/errors/index.ts';
 import { callUnary } from '#runtime/grpc/call-unary.ts';
+import { keepAlive } from '#runtime/keep-alive.ts';
 import { parseDuration } from '#schema/index.ts';
 import { declareVerb } from '../verb.ts';
 import { adminFlags, withAdmin } from './admin.ts';
@@ -58,7 +59,7 @@ export const verb = declareVerb({
         output.note(
           'those who ask now and then (federation, OpenID Connect) need longer: a few refresh hints, `--wait 25m`',
         );
-        await clock.sleep(wait, signal);
+        await keepAlive(clock.sleep(wait, signal));
         if (signal.aborted) return 1;
       }
       show(await change('activate', prepared.id));
