@@ -8,11 +8,13 @@ import { SpiffeWorkloadAPIClient } from '#proto/gen/spiffe/workload/workload.ts'
 import { systemClock } from '#runtime/clock.ts';
 import { callUnary } from '#runtime/grpc/call-unary.ts';
 import { grpcClient } from '#runtime/grpc/client.ts';
+import { keepAlive } from '#runtime/keep-alive.ts';
 import type { Authorizer } from './authorizers.ts';
 import { endpointVariable, parseEndpoint } from './endpoint.ts';
 import { followStream, type Following } from './follow-stream.ts';
 import { readJwtBundles, type JwtBundles } from './jwt-bundles.ts';
 import { clientOptions, guardConnections, serverContext, serverOptions, type CurrentIdentity } from './tls-options.ts';
+import { settleable } from './settleable.ts';
 import { readX509Response, type X509Context, type X509Svid } from './x509-context.ts';
 
 /** Which of several identities this process goes by. */
@@ -51,7 +53,8 @@ const jwtPatienceMs = 5000;
 
 /**
  * The identity of this process from a SPIFFE Workload API (Garrison's, SPIRE's, any other), kept fresh: streams are held
- * open, opened again when they end, and the last good SVID stays while the endpoint is away.
+ * open, opened again when they end, and the last good SVID stays while the endpoint is away. From `connect` on it holds
+ * the process alive, also while it waits for an endpoint that is away; disposing of it lets the process end.
  */
 export class WorkloadIdentity extends EventEmitter<Events> implements AsyncDisposable {
   readonly #client: SpiffeWorkloadAPIClient;
@@ -62,7 +65,7 @@ export class WorkloadIdentity extends EventEmitter<Events> implements AsyncDispo
   #context: X509Context | undefined;
   #svid: X509Svid | undefined;
   #revision = 0;
-  #jwt = Promise.withResolvers<JwtBundles>();
+  #jwt = settleable<JwtBundles>();
   #jwtBundles: JwtBundles | undefined;
 
   private constructor({ endpoint, pick, signal, onFault }: WorkloadIdentityOptions) {
@@ -195,7 +198,7 @@ export class WorkloadIdentity extends EventEmitter<Events> implements AsyncDispo
       signal: this.#stop.signal,
       onFault: (error) => this.emit('fault', error),
     };
-    const first = Promise.withResolvers<true>();
+    const first = settleable<true>();
     const x509 = followStream({
       ...rules,
       open: () => this.#client.fetchX509Svid({}, metadata),
@@ -221,7 +224,7 @@ export class WorkloadIdentity extends EventEmitter<Events> implements AsyncDispo
     );
     // An endpoint without the JWT profile serves those well who do not ask for tokens.
     jwt.catch((error: unknown) => this.#jwt.reject(error));
-    this.#following.push(x509, jwt);
+    this.#following.push(keepAlive(Promise.allSettled([x509, jwt])));
     await first.promise;
   }
 

@@ -47,7 +47,7 @@ function readSvid({ spiffeId, x509Svid, x509SvidKey, hint }: X509SVID): X509Svid
   if (!leaf.checkPrivateKey(privateKey)) throw fault(`has another key for \`${spiffeId}\``);
   const id = identifyPeer(leaf, 'client');
   if (id.toString() !== spiffeId) throw fault(`calls \`${spiffeId}\` what the certificate calls \`${id.toString()}\``);
-  return { id, hint, certificates: chain, privateKey, expiresAt: leaf.validToDate };
+  return { id, hint, certificates: chain, privateKey, expiresAt: new Date(leaf.validTo) };
 }
 
 function certificates(der: Uint8Array, place: string): X509Certificate[] {
