@@ -1,4 +1,5 @@
 import { Pool, type ClientConfig, type PoolClient } from 'pg';
+import { parseIntoClientConfig } from 'pg-connection-string';
 import { GarrisonError } from '#proto/errors/index.ts';
 
 export interface DatabaseSettings {
@@ -11,8 +12,6 @@ const waitMs = 5000;
 
 export function clientConfig({ url, password }: DatabaseSettings): ClientConfig {
   return {
-    connectionString: url,
-    ...(password === undefined ? {} : { password }),
     application_name: 'garrison-ca',
     connectionTimeoutMillis: waitMs,
     statement_timeout: waitMs,
@@ -20,6 +19,9 @@ export function clientConfig({ url, password }: DatabaseSettings): ClientConfig 
     query_timeout: waitMs + 1000,
     idle_in_transaction_session_timeout: waitMs,
     keepAlive: true,
+    ...parseIntoClientConfig(url),
+    // Not beside a `connectionString`: what pg reads in that, even an empty password, would win.
+    ...(password === undefined ? {} : { password }),
   };
 }
 
@@ -52,10 +54,24 @@ export async function transaction<T>(pool: Pool, work: (client: PoolClient) => P
 export function unavailable(cause: unknown, message = 'the ledger’s database does not answer'): GarrisonError {
   if (cause instanceof GarrisonError) return cause;
   const reason = cause instanceof Error && cause.message !== '' ? ` (${cause.message})` : '';
+  if (isRefusal(cause)) {
+    return new GarrisonError('UNAVAILABLE', `the ledger’s database refuses the user or the password${reason}`, {
+      place: 'ca.databasePasswordFile',
+      remedy: 'write the password of the user in `ca.database` into that file, or look at the server’s `pg_hba.conf`',
+      cause,
+    });
+  }
   return new GarrisonError('UNAVAILABLE', `${message}${reason}`, {
     remedy: 'look at the PostgreSQL of `ca.database`; nothing is signed until it can be written again',
     cause,
   });
+}
+
+/** Class 28 is the server's word on who may not come in; without any password the client itself gives up (SASL). */
+function isRefusal(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  const { code } = error as { code?: unknown };
+  return (typeof code === 'string' && /^28[0-9A-Z]{3}$/.test(code)) || error.message.startsWith('SASL:');
 }
 
 /** True where nobody knows whether the statement took effect: the connection broke, not the statement. */
