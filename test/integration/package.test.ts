@@ -6,6 +6,7 @@ import { promisify } from 'node:util';
 import { runInNewContext } from 'node:vm';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { build } from 'esbuild';
+import { machineNode } from '#test/fakes/machine-node.ts';
 import { registration, runCa } from '#test/fakes/running-ca.ts';
 
 // The package as it is published: built, packed, unpacked where there is no checkout, with the dependencies of this one.
@@ -44,6 +45,12 @@ beforeAll(() => {
 afterAll(() => {
   rmSync(home, { recursive: true, force: true });
 });
+
+const own = machineNode();
+const runtimes: [string, string][] = [
+  [process.version, process.execPath],
+  ...(own === undefined || own.version === process.version ? [] : [[own.version, own.path] satisfies [string, string]]),
+];
 
 function manifest(): { dependencies: Record<string, string> } {
   return JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8')) as { dependencies: Record<string, string> };
@@ -90,15 +97,16 @@ describe('the package', () => {
     expect(`${lines.join('\n')}\n`).toBe(said);
   });
 
-  test('gets an identity and makes mutual TLS in a plain program', async () => {
+  // On the runtime that is pinned here, and on the machine's own, which may be as old as `engines` allows.
+  test.each(runtimes)('gets an identity and makes mutual TLS in a plain program on Node %s', async (_, runtime) => {
     const example = readFileSync(path.join(root, 'examples/workload-identity/example.ts'), 'utf8');
     writeFileSync(path.join(home, 'app/identity.mjs'), example);
-    const selectors = [`unix:uid:${process.getuid?.() ?? 0}`, `unix:path:${process.execPath}`];
+    const selectors = [`unix:uid:${process.getuid?.() ?? 0}`, `unix:path:${runtime}`];
     await using running = await runCa({ policies: { 'web.yaml': registration('web', 'web', selectors) } });
     const env = { ...process.env, NODE_OPTIONS: '', SPIFFE_ENDPOINT_SOCKET: `unix://${running.state}/workload.sock` };
     const options = { cwd: path.join(home, 'app'), env, timeout: 20_000 };
     const id = 'spiffe://example.org/ns/shop/sa/web';
-    expect(await promisify(execFile)(process.execPath, ['identity.mjs'], options)).toEqual({
+    expect(await promisify(execFile)(runtime, ['identity.mjs'], options)).toEqual({
       stdout: `hello ${id}\ntoken of ${id} for reports\n`,
       stderr: '',
     });
