@@ -53,7 +53,7 @@ function fileKeys(folder: string, passphrase: string | undefined): RootKeys {
     },
     open: (key) => {
       const file = path.join(folder, rootKeyFile);
-      const signer = keySigner(readKeyFile(file, passphrase));
+      const signer = keySigner(readKeyFile(file, passphrase, 'root.passphraseFile'));
       if (sameKey(signer.publicKey, key)) return Promise.resolve(signer);
       throw new GarrisonError('FAILED_PRECONDITION', `\`${file}\` is not the key of the root that signs`, {
         remedy: 'bring the key that the ceremony of this root made',

@@ -5,8 +5,6 @@ import { encodePem } from '#ca/pem.ts';
 import { GarrisonError } from '#proto/errors/index.ts';
 import type { StateFolder } from '#runtime/state-folder.ts';
 
-const remedy = 'set the passphrase it was written with, in `GARRISON_CA_PASSPHRASE` or `GARRISON_CA_PASSPHRASE_FILE`';
-
 /** Writes a private key as PKCS#8 PEM, mode 0600, encrypted where there is a passphrase. */
 export function writeKeyFile(state: StateFolder, name: string, key: KeyObject, passphrase: string | undefined): void {
   const pem =
@@ -16,8 +14,12 @@ export function writeKeyFile(state: StateFolder, name: string, key: KeyObject, p
   state.write(name, pem, 0o600);
 }
 
-/** Reads a private key; refuses a file that others may read, for then it is no secret any more. */
-export function readKeyFile(file: string, passphrase: string | undefined): KeyObject {
+/**
+ * Reads a private key; refuses a file that others may read, for then it is no secret any more. `setting` is where the
+ * passphrase came from, or would.
+ */
+export function readKeyFile(file: string, passphrase: string | undefined, setting = 'passphraseFile'): KeyObject {
+  const remedy = `name a file with the passphrase it was written with as \`${setting}\``;
   let pem: string;
   try {
     if ((statSync(file).mode & 0o077) !== 0) {

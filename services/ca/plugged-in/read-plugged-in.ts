@@ -79,7 +79,7 @@ function readKey(pem: string, passphrase: string | undefined, { issuing }: Given
     throw fault(
       'ca-key.pem',
       'is no private key that can be read',
-      'give it in PEM, plain or encrypted with the passphrase of this authority',
+      'give it in PEM, plain or encrypted with the passphrase in the file of `passphraseFile`',
     );
   }
   if (sameKey(signer.publicKey, issuing.publicKey)) return signer;
