@@ -23,14 +23,10 @@ beforeAll(() => {
   // A copy is built, so that no other suite meets a dist/ that comes and goes.
   execFileSync('cp', ['-r', ...[...copied, ...alone].map((name) => path.join(root, name)), source]);
   symlinkSync(path.join(root, 'node_modules'), path.join(source, 'node_modules'));
-  execFileSync(process.execPath, ['scripts/build.js'], { cwd: source, stdio: 'pipe' });
-  const packed = execFileSync('npm', ['pack', '--json', '--ignore-scripts', '--offline', '--pack-destination', home], {
-    cwd: source,
-    encoding: 'utf8',
-    stdio: ['ignore', 'pipe', 'ignore'],
-  });
-  const [{ filename }] = JSON.parse(packed) as [{ filename: string }];
-  execFileSync('tar', ['-xzf', filename], { cwd: home });
+  // As in a fresh clone, where nothing is built: packing builds.
+  const env = { ...process.env, NODE_OPTIONS: '' };
+  execFileSync('npm', ['pack', '--offline', '--pack-destination', home], { cwd: source, stdio: 'pipe', env });
+  execFileSync('tar', ['-xzf', `garrison-${manifest().version}.tgz`], { cwd: home });
   mkdirSync(path.join(home, 'app/node_modules'), { recursive: true });
   renameSync(path.join(home, 'package'), path.join(home, 'app/node_modules/garrison'));
   const { dependencies } = manifest();
@@ -52,8 +48,13 @@ const runtimes: [string, string][] = [
   ...(own === undefined || own.version === process.version ? [] : [[own.version, own.path] satisfies [string, string]]),
 ];
 
-function manifest(): { dependencies: Record<string, string> } {
-  return JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8')) as { dependencies: Record<string, string> };
+interface Manifest {
+  readonly version: string;
+  readonly dependencies: Record<string, string>;
+}
+
+function manifest(): Manifest {
+  return JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8')) as Manifest;
 }
 
 function node(...args: string[]): { code: number | null; out: string; err: string } {
