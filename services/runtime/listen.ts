@@ -5,6 +5,7 @@ import path from 'node:path';
 import { GarrisonError } from '#proto/errors/index.ts';
 import { type Address, formatAddress, isUnix } from './address.ts';
 import { makeFolder } from './make-folder.ts';
+import { folderModeFor } from './socket-folder.ts';
 
 export interface ListenPlace {
   /** The setting the address comes from, as people write it: `authz.listen`. */
@@ -32,7 +33,7 @@ export async function listen(server: Server, address: Address, place: ListenPlac
 }
 
 async function bindUnix(server: Server, file: string, mode: number): Promise<void> {
-  makeFolder(path.dirname(file));
+  makeFolder(path.dirname(file), folderModeFor(mode));
   const listening = once(server, 'listening');
   // The file is made by bind(2), within this call; the mask keeps others out between that and chmod.
   const mask = process.umask(0o177);

@@ -1,4 +1,4 @@
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Metadata } from '@grpc/grpc-js';
@@ -49,6 +49,9 @@ test('the example of the agent does what docs/agent.md says', async () => {
     { path: join(folder, 'run/workload.sock') },
     { kind: 'plaintext' },
   );
+  // For workloads of every user, so its folder is too; the state is not.
+  const modes = ['run', 'state'].map((name) => statSync(join(folder, name)).mode & 0o777);
+  expect(modes).toEqual([0o755, 0o700]);
   const header = new Metadata();
   header.set('workload.spiffe.io', 'true');
   using messages = new Messages(client.fetchX509Svid({}, header));

@@ -9,6 +9,7 @@ import { LoopbackCallers } from '../loopback/loopback-callers.ts';
 import type { Logger } from '../logger.ts';
 import { readPeerCredentials } from '../peer-credentials.ts';
 import { type Peer, identifyPeer } from '../peer.ts';
+import { closedFolder } from '../socket-folder.ts';
 import { secureContextOptions } from '../tls.ts';
 import { Arrivals, networkOf } from '../arrivals.ts';
 
@@ -53,6 +54,7 @@ export async function openAcceptor(
   const door = { ...options, arrivals: new Arrivals(options.maxConnections) };
   const server = serverFor(address, security, door, stopping);
   const bound = await listen(server, address, place);
+  if (isUnix(bound)) warnOfClosedFolder(bound.path, place, options.logger);
   server.on('error', (error) => options.logger.error('listener failed', { error }));
   return {
     address: bound,
@@ -61,6 +63,19 @@ export async function openAcceptor(
       server.close();
     },
   };
+}
+
+/** Only a warning: those who may enter are served, and the configuration may be meant for them. */
+function warnOfClosedFolder(socket: string, { mode = 0o600, setting = '' }: ListenPlace, logger: Logger): void {
+  const folder = closedFolder(socket, mode);
+  if (folder === undefined) return;
+  logger.warn('the socket is out of reach for other users, though it is meant for them', {
+    socket,
+    closed: folder,
+    remedy:
+      `name a socket outside the state folder with \`${setting}\` (\`./run/workload.sock\`), ` +
+      `let others enter \`${folder}\` where that is not the state folder, or set \`${setting}Access: owner\``,
+  });
 }
 
 function serverFor(address: Address, security: Security, options: Door, stopping: (() => void)[]): Server {
