@@ -1,9 +1,15 @@
 import { X509Certificate } from 'node:crypto';
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
+import { GarrisonError } from '#proto/errors/index.ts';
 import type { Identity, IdentitySource } from './identity-source.ts';
 
 type Trust = Pick<Identity, 'bundle' | 'revoked' | 'certificates'>;
+/** A handshake that is not over; outdated once a root has gone that it may be judged by. */
+interface Arriving {
+  outdated: boolean;
+}
+
 type Judge = (certificate: X509Certificate) => string | undefined;
 
 /**
@@ -15,7 +21,9 @@ export class LivePeers implements Disposable {
   readonly #peers = new Map<TLSSocket, X509Certificate>();
   readonly #stop: () => void;
   /** By their other end, since nothing else leads from a socket to the TLS that is spoken over it. */
-  readonly #arriving = new Map<string, Socket>();
+  readonly #arriving = new Map<string, Arriving>();
+  /** Handshakes that are over, and judged by a bundle that has lost a root since they began. */
+  readonly #outdated = new WeakSet<Socket>();
   #trust: Trust;
 
   constructor(identity: IdentitySource, onEnded: (certificate: X509Certificate, reason: string) => void) {
@@ -28,28 +36,37 @@ export class LivePeers implements Disposable {
     return this.#peers.size;
   }
 
-  /** A connection after its handshake, its peer verified. Node forgets the certificate with the handshake: we do not. */
+  /**
+   * A connection after its handshake, its peer verified. Node forgets the certificate with the handshake: we do not.
+   * Throws UNAUTHENTICATED where the peer proved itself by what has been taken back during the handshake.
+   */
   add(socket: TLSSocket, certificate: X509Certificate): void {
     if (socket.destroyed) return;
+    const reason = this.#outdated.has(socket) ? judgeUnder(this.#trust, true)(certificate) : undefined;
+    if (reason !== undefined) throw new GarrisonError('UNAUTHENTICATED', reason);
     this.#peers.set(socket, certificate);
     socket.once('close', () => this.#peers.delete(socket));
   }
 
   /**
    * A connection before its handshake, which is judged by the bundle of the moment when it began: somebody who waits half
-   * way through it until a root is gone would be let in by that root. So it ends with the root, and may begin again.
+   * way through it until a root is gone would be let in by that root. So who is half way then is judged once more at the
+   * end. To cut the connection instead would fail those, too, who stand on a root that stays.
    */
   arriving(socket: Socket): void {
     const end = otherEnd(socket);
-    this.#arriving.set(end, socket);
+    const arriving: Arriving = { outdated: false };
+    this.#arriving.set(end, arriving);
     socket.once('close', () => {
-      if (this.#arriving.get(end) === socket) this.#arriving.delete(end);
+      if (this.#arriving.get(end) === arriving) this.#arriving.delete(end);
     });
   }
 
   /** Its handshake is over, whatever came of it. */
   arrived(socket: Socket): void {
-    this.#arriving.delete(otherEnd(socket));
+    const end = otherEnd(socket);
+    if (this.#arriving.get(end)?.outdated === true) this.#outdated.add(socket);
+    this.#arriving.delete(end);
   }
 
   /** Looks after nothing any more; what is open stays. */
@@ -63,7 +80,7 @@ export class LivePeers implements Disposable {
     const lost = lostTrust(before, next);
     if (lost === undefined) return;
     const { rootGone, judge } = lost;
-    if (rootGone) for (const socket of this.#arriving.values()) socket.destroy();
+    if (rootGone) for (const arriving of this.#arriving.values()) arriving.outdated = true;
     for (const [socket, certificate] of this.#peers) {
       const reason = judge(certificate);
       if (reason === undefined) continue;

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { connect as connectTcp } from 'node:net';
+import { connect as connectTcp, type Socket } from 'node:net';
 import { connect } from 'node:tls';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { X509Certificate } from 'node:crypto';
@@ -45,15 +45,38 @@ async function open(identity: Identity): Promise<{ ended: Promise<unknown>; clos
   return { ended: once(socket, 'close'), close: () => socket.destroy() };
 }
 
-test('a root that goes takes with it who stood on it, and who was half way in; others stay', async () => {
+/** A connection half way in: the server holds it, and nothing of its handshake was said. */
+async function halfWay(): Promise<Socket> {
+  const socket = connectTcp(port, '127.0.0.1').on('error', () => undefined);
+  await once(socket, 'connect');
+  return socket;
+}
+
+/** Goes on with a handshake that has begun; what comes of it. */
+async function goOn(waiting: Socket, identity: Identity): Promise<'let in' | 'refused'> {
+  const tls = { ...secureContextOptions({ ...identity, bundle: both }), rejectUnauthorized: false };
+  const socket = connect({ socket: waiting, ALPNProtocols: ['h2'], ...tls }).on('error', () => undefined);
+  const end = new AbortController();
+  const { signal } = end;
+  const outcome = await Promise.race([
+    once(socket, 'data', { signal }).then(() => 'let in' as const),
+    once(socket, 'close', { signal }).then(() => 'refused' as const),
+  ]);
+  end.abort();
+  socket.destroy();
+  return outcome;
+}
+
+test('a root that goes takes with it who stood on it, also who was half way in; others stay', async () => {
   const leaves = await open(await old.identity(id('old')));
   const stays = await open(await next.identity(id('new')));
-  // Says nothing: its handshake would end under the roots of its beginning.
-  const waiting = connectTcp(port, '127.0.0.1').on('error', () => undefined);
-  await once(waiting, 'connect');
+  // They say nothing yet: their handshakes will end under the roots of their beginning.
+  const [onOld, onNext] = [await halfWay(), await halfWay()];
   const also = await open(await next.identity(id('also')));
   own.rotate({ ...own.current(), bundle: both.slice(0, 1) });
-  await Promise.all([leaves.ended, once(waiting, 'close')]);
+  await leaves.ended;
+  expect(await goOn(onOld, await old.identity(id('late')))).toBe('refused');
+  expect(await goOn(onNext, await next.identity(id('in-time')))).toBe('let in');
 
   // A certificate that is revoked goes alone.
   const thief = await next.identity(id('thief'));
