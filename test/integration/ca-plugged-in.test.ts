@@ -146,6 +146,16 @@ describe('a plugged-in authority', () => {
     expect((await status(again)).authorities).toHaveLength(1);
   });
 
+  test('without its key: said at the first start and at later ones, with the folder', async () => {
+    const missing = { message: `\`ca-key.pem\` is missing in \`${files}\``, place: 'ca.pluggedIn' };
+    plugIn(files, issuing, [first], { 'ca-key.pem': undefined });
+    await expect(start()).rejects.toMatchObject(missing);
+    plugIn(files, issuing, [first]);
+    await (await start())[Symbol.asyncDispose]();
+    plugIn(files, issuing, [first], { 'ca-key.pem': undefined });
+    await expect(start()).rejects.toMatchObject(missing);
+  });
+
   test('is replaced while running: at once under a known root, else made known first; the old root stays trusted', async () => {
     plugIn(files, issuing, [first]);
     await using running = await start();

@@ -1,10 +1,13 @@
+import type { PublicKey } from '#ca/keys/public-key.ts';
 import type { Signer } from '#ca/keys/signer.ts';
+import type { GarrisonError } from '#proto/errors/index.ts';
 import type { FreshKey, KeyPlace, KeyRole, KeyStore } from './key-store.ts';
 
 /** Keys that lie where somebody else put them, and a store for all others. */
 export class BorrowedKeys implements KeyStore {
   readonly #own: KeyStore;
   readonly #borrowed = new Map<string, Signer>();
+  readonly #missed = new Map<string, GarrisonError>();
 
   constructor(own: KeyStore) {
     this.#own = own;
@@ -14,13 +17,21 @@ export class BorrowedKeys implements KeyStore {
     this.#borrowed.set(nameOf(signer.publicKey), signer);
   }
 
+  /** Nobody lent this one; where the own store does not have it either, this is what is said. */
+  miss(key: PublicKey, error: GarrisonError): void {
+    this.#missed.set(nameOf(key), error);
+  }
+
   make(role: KeyRole): Promise<FreshKey> {
     return this.#own.make(role);
   }
 
-  open(place: KeyPlace): Promise<Signer> {
+  async open(place: KeyPlace): Promise<Signer> {
     const borrowed = this.#borrowed.get(nameOf(place.key));
-    return borrowed === undefined ? this.#own.open(place) : Promise.resolve(borrowed);
+    if (borrowed !== undefined) return borrowed;
+    const missed = this.#missed.get(nameOf(place.key));
+    if (missed !== undefined && !(await this.#own.has(place))) throw missed;
+    return this.#own.open(place);
   }
 
   has(place: KeyPlace): Promise<boolean> {

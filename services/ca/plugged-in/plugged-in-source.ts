@@ -47,7 +47,8 @@ export class PluggedInSource implements AuthoritySource {
   look(): void {
     const { trustDomain, passphrase, clock, keys } = this.#options;
     const found = readPluggedIn(lookIntoFolder(this.folder), { trustDomain, passphrase, now: clock.now() });
-    if (found.signer !== undefined) keys.borrow(found.signer);
+    if (found.signer === undefined) keys.miss(found.chain.issuing.publicKey, this.#keyMissing());
+    else keys.borrow(found.signer);
     this.#good = found;
     this.#refusal = undefined;
   }
@@ -59,6 +60,13 @@ export class PluggedInSource implements AuthoritySource {
 
   refused(error: GarrisonError, at: Date): void {
     this.#refusal = { at, reason: error.describe() };
+  }
+
+  #keyMissing(): GarrisonError {
+    return new GarrisonError('FAILED_PRECONDITION', `\`ca-key.pem\` is missing in \`${this.folder}\``, {
+      place: 'ca.pluggedIn',
+      remedy: 'put the key of `ca-cert.pem` there; only a key in the token of `ca.keys` needs no file',
+    });
   }
 
   further(): readonly Uint8Array[] {
