@@ -15,6 +15,10 @@ export const verb = declareVerb({
   flags: {
     issuing: { kind: 'boolean', describe: 'only the intermediate; the root’s key must be in its place, or --from' },
     from: { kind: 'string', value: 'CEREMONY', describe: 'with --issuing: sign with the key that this ceremony made' },
+    'new-root': {
+      kind: 'boolean',
+      describe: 'also where the root’s key is kept elsewhere: the new one’s is kept here',
+    },
     prepare: {
       kind: 'boolean',
       describe: 'only make the new authority known; activate it by another `identity rotate`',
@@ -35,6 +39,9 @@ export const verb = declareVerb({
     if (flags.from !== undefined && !flags.issuing) {
       throw new GarrisonError('INVALID_ARGUMENT', '`--from` goes with `--issuing`', { place: '--from' });
     }
+    if (flags['new-root'] && flags.issuing) {
+      throw new GarrisonError('INVALID_ARGUMENT', '`--issuing` keeps the root', { place: '--new-root' });
+    }
     return withAdmin(invocation, async ({ client }) => {
       const change = (step: string, id = ''): Promise<Authority> =>
         callUnary(client.changeAuthority.bind(client), { step, id });
@@ -49,7 +56,7 @@ export const verb = declareVerb({
       }
       const { authorities } = await callUnary(client.listAuthorities.bind(client), {});
       const waiting = authorities.find(({ state }) => state === 'prepared');
-      const prepared = waiting ?? (await change('prepare'));
+      const prepared = waiting ?? (await change(flags['new-root'] ? 'prepare-new-root' : 'prepare'));
       if (flags.prepare) {
         show(prepared);
         return 0;

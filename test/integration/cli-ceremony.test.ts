@@ -92,7 +92,9 @@ describe('identity init', () => {
     expect(due.stderr).toContain('the key of the root `O=Garrison, CN=example.org root');
     expect(due.stderr).toContain('--from');
     const away = await garrison('identity', 'rotate', '--issuing', '--from', 'ceremony.yaml');
-    expect(away.stderr).toContain('root-key.pem` cannot be read');
+    expect(away.code).toBe(2);
+    expect(away.stderr).toContain(`the key of the root is needed, and \`${at('root', 'root-key.pem')}\` is not there`);
+    expect(away.stderr).toContain(`bring it back to \`${at('root')}\``);
 
     // Brought back for one signature: the key is used where the operator is, not where the authority runs.
     renameSync(at('safe'), at('root'));
@@ -107,6 +109,26 @@ describe('identity init', () => {
     ).json();
     expect(after.map(({ profile }) => profile)).toEqual(['intermediate', 'intermediate', 'root']);
   }, 30_000);
+
+  test('a new root, whose key would be kept by the authority, is made only for who asks for it', async () => {
+    await garrison('identity', 'init', '--from', 'ceremony.yaml');
+    await using _ = await runCa({ folder, passphrase: 'of the authority' });
+    const roots = async (): Promise<number> =>
+      (await garrison('identity', 'authorities', '--output', 'json')).json().length;
+    for (const more of [[], ['--prepare']]) {
+      const refused = await garrison('identity', 'rotate', '--wait', '0s', ...more);
+      expect(refused.code).toBe(2);
+      expect(refused.stderr).toContain('is kept elsewhere');
+      expect(refused.stderr).toContain('garrison identity rotate --issuing --from CEREMONY');
+      expect(refused.stderr).toContain('--new-root');
+    }
+    expect(await roots()).toBe(1);
+    expect(await garrison('identity', 'rotate', '--new-root', '--issuing')).toMatchObject({ code: 2 });
+    expect(await garrison('identity', 'rotate', '--wait', '0s', '--new-root')).toMatchObject({ code: 0 });
+    expect(await roots()).toBe(2);
+    // That one's key is here: what follows it is no surprise.
+    expect(await garrison('identity', 'rotate', '--wait', '0s')).toMatchObject({ code: 0 });
+  });
 
   test.each([
     ['the report', 'report.json', (text: string) => text.replace('Ada', 'Eve'), /not the root’s/],

@@ -113,6 +113,8 @@ export function serveIdentityAdmin(server: GrpcServer, around: AdminSurroundings
 function changeAuthority(desk: AuthorityDesk, step: string, id: string): Promise<Authority> {
   switch (step) {
     case 'prepare':
+      return desk.prepare('as before');
+    case 'prepare-new-root':
       return desk.prepare();
     case 'activate':
       return desk.activate(id);

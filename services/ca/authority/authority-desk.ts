@@ -25,7 +25,7 @@ export class AuthorityDesk {
   }
 
   /** A new authority that everybody learns to trust before it signs. */
-  prepare(): Promise<Authority> {
+  prepare(root: 'any' | 'as before' = 'any'): Promise<Authority> {
     return this.#inTurn(async () => {
       const waiting = this.#authorities.all.find(({ state }) => state === 'prepared');
       if (waiting !== undefined) {
@@ -33,9 +33,24 @@ export class AuthorityDesk {
           remedy: 'activate it',
         });
       }
+      if (root === 'as before') await this.#refuseOtherRoot(this.#authorities.active());
       const record = await this.#options.source.make('prepared');
       await this.#put([record]);
       return this.#find(record.id);
+    });
+  }
+
+  /** Who keeps the root's key apart (a ceremony) has not asked for a root whose key lies here. */
+  async #refuseOtherRoot({ id, root, given }: Authority): Promise<void> {
+    const { source, keys } = this.#options;
+    if (source.kind !== 'own' || given) return;
+    if (await keys.has({ authority: id, role: 'root', key: root.publicKey })) return;
+    const name = root.certificate.subject.replaceAll('\n', ', ');
+    const message = `the key of the root \`${name}\` is kept elsewhere, and a new root’s would be kept here`;
+    throw new GarrisonError('FAILED_PRECONDITION', message, {
+      remedy:
+        'a new intermediate under the same root: `garrison identity rotate --issuing --from CEREMONY`; ' +
+        'a new root all the same: `garrison identity rotate --new-root`',
     });
   }
 

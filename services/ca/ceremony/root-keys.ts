@@ -1,4 +1,5 @@
 import { generateKeyPairSync } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import path from 'node:path';
 import type { PublicKey } from '#ca/keys/public-key.ts';
 import { sameKey } from '#ca/keys/same-key.ts';
@@ -53,6 +54,12 @@ function fileKeys(folder: string, passphrase: string | undefined): RootKeys {
     },
     open: (key) => {
       const file = path.join(folder, rootKeyFile);
+      if (!existsSync(file)) {
+        throw new GarrisonError('FAILED_PRECONDITION', `the key of the root is needed, and \`${file}\` is not there`, {
+          place: 'root.folder',
+          remedy: `bring it back to \`${folder}\` for as long as this takes, or name the folder it is in as \`root.folder\``,
+        });
+      }
       const signer = keySigner(readKeyFile(file, passphrase, 'root.passphraseFile'));
       if (sameKey(signer.publicKey, key)) return Promise.resolve(signer);
       throw new GarrisonError('FAILED_PRECONDITION', `\`${file}\` is not the key of the root that signs`, {

@@ -145,7 +145,7 @@ export interface ListAuthoritiesResponse {
 }
 
 export interface ChangeAuthorityRequest {
-  /** prepare | activate | taint | revoke | renew-issuing */
+  /** prepare | prepare-new-root | activate | taint | revoke | renew-issuing */
   readonly step: string;
   /** Empty where the step makes one, and for renew-issuing, which is about the active one. */
   readonly id: string;
