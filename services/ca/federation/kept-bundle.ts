@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { readBundle, type BundleDocument } from '#ca/bundle/read-bundle.ts';
 import type { TrustDomain } from '#ca/spiffe-id.ts';
@@ -18,7 +19,24 @@ const maxBytes = 1024 * 1024;
 export function parseBundle(bytes: Uint8Array, from: FederatedBundle['from'], at: Date): FederatedBundle {
   if (bytes.length > maxBytes) throw new GarrisonError('INVALID_ARGUMENT', 'the trust bundle is larger than 1 MiB');
   const text = utf8(bytes);
+  if (/^\s*-----BEGIN /.test(text)) {
+    throw new GarrisonError('INVALID_ARGUMENT', 'the trust bundle is PEM, and not a SPIFFE bundle document', {
+      remedy: 'get one over there: `garrison identity bundle show --format spiffe`',
+    });
+  }
   return { document: readBundle(text), text, from, at };
+}
+
+/** Whose a document is stands nowhere in it, but its roots may say so (X509-SVID §3.1): a file taken for another. */
+export function refuseForeignRoots({ document }: FederatedBundle, trustDomain: TrustDomain): void {
+  for (const der of document.roots) {
+    const names = (new X509Certificate(der).subjectAltName ?? '').split(', ');
+    const uri = names.find((name) => name.startsWith('URI:spiffe://'))?.slice(4);
+    if (uri === undefined || uri === `spiffe://${trustDomain}` || uri.startsWith(`spiffe://${trustDomain}/`)) continue;
+    throw new GarrisonError('INVALID_ARGUMENT', `the bundle has a root of \`${uri.slice(0, 300)}\``, {
+      remedy: `give the bundle of \`${trustDomain}\`, which an authority of it shows`,
+    });
+  }
 }
 
 function utf8(bytes: Uint8Array): string {

@@ -4,7 +4,7 @@ import type { Clock } from '#runtime/clock.ts';
 import type { FederationConfig } from '#runtime/config/federation-config.ts';
 import type { Logger } from '#runtime/logger.ts';
 import { fetchBundle, type RootsOf } from './fetch-bundle.ts';
-import { newer, parseBundle, type FederatedBundle, type KeptBundles } from './kept-bundle.ts';
+import { newer, parseBundle, refuseForeignRoots, type FederatedBundle, type KeptBundles } from './kept-bundle.ts';
 
 export interface RelationshipOptions {
   readonly kept: KeptBundles;
@@ -79,7 +79,9 @@ export class Relationship {
 
   /** An operator's word. It may also go back in sequence: the other authority may have begun anew. */
   set(bytes: Uint8Array): void {
-    this.#take(parseBundle(bytes, 'operator', this.#options.clock.now()));
+    const given = parseBundle(bytes, 'operator', this.#options.clock.now());
+    refuseForeignRoots(given, this.config.trustDomain);
+    this.#take(given);
   }
 
   async #ask(): Promise<void> {
