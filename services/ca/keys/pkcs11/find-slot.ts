@@ -17,7 +17,8 @@ export async function findSlot(module: Module, token: TokenName): Promise<bigint
     const info = Buffer.alloc(infoBytes);
     await module.call('getTokenInfo', slot, info);
     const label = info.toString('utf8', 0, labelBytes).trimEnd();
-    labels.push(label);
+    // A slot whose token was never initialised has no name to choose.
+    if (label !== '') labels.push(label);
     if ('slot' in token ? slot === BigInt(token.slot) : label === token.label) found.push(slot);
   }
   const [only, ...more] = found;
@@ -26,7 +27,10 @@ export async function findSlot(module: Module, token: TokenName): Promise<bigint
   const message = only === undefined ? `there is no token ${sought}` : `there are several tokens ${sought}`;
   throw new GarrisonError('UNAVAILABLE', message, {
     place: 'ca.keys',
-    remedy: labels.length === 0 ? 'plug the token in' : `there are ${labels.map((label) => `\`${label}\``).join(', ')}`,
+    remedy:
+      labels.length === 0
+        ? 'plug the token in, or initialise it'
+        : `there are ${labels.map((label) => `\`${label}\``).join(', ')}`,
   });
 }
 
