@@ -1,4 +1,4 @@
-import { createPrivateKey, createPublicKey, randomBytes, X509Certificate, type KeyObject } from 'node:crypto';
+import { createPrivateKey, randomBytes, X509Certificate, type KeyObject } from 'node:crypto';
 import path from 'node:path';
 import { writeKeyStore, writeTrustStore } from '#ca/formats/write-pkcs12.ts';
 import { writePkcs7 } from '#ca/formats/write-pkcs7.ts';
@@ -162,8 +162,7 @@ function readKey(file: string, certificate: Uint8Array | undefined): KeyObject {
       cause,
     });
   }
-  const certified = new X509Certificate(certificate ?? Buffer.alloc(0)).publicKey;
-  if (createPublicKey(key).equals(certified)) return key;
+  if (new X509Certificate(certificate ?? Buffer.alloc(0)).checkPrivateKey(key)) return key;
   throw new GarrisonError('INVALID_ARGUMENT', `\`${file}\` is not the key of this certificate`, {
     place: '--key',
     remedy: 'give the key that the certificate was requested with',
