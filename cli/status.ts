@@ -3,6 +3,7 @@ import { readAddresses } from '#runtime/addresses-file.ts';
 import { readConfig } from '#runtime/config/config.ts';
 import { GarrisonError, asGarrisonError } from '#proto/errors/index.ts';
 import { configFlag } from './service-world.ts';
+import { revisionText, statusText } from './status-text.ts';
 import { declareVerb } from './verb.ts';
 
 /** What the admin port of one process says; `error` where it did not answer. */
@@ -80,36 +81,5 @@ async function page(address: Address, path: string): Promise<unknown> {
 
 function describe({ process, admin, ready, missing, revision, status, error }: ProcessStatus): string {
   const state = error ?? (ready ? 'ready' : `not ready: ${missing.join(', ')}`);
-  const lines = [`${process} (${admin}): ${state}`];
-  if (isRecord(revision)) lines.push(...describeRevision(revision));
-  if (isRecord(status)) {
-    for (const [name, value] of Object.entries(status)) {
-      if (name === 'service' || name === 'revision' || name === 'refused') continue;
-      lines.push(`  ${name}: ${isRecord(value) ? describeFields(value) : words(value)}`);
-    }
-  }
-  return lines.join('\n');
+  return [`${process} (${admin}): ${state}`, ...revisionText(revision), ...statusText(status)].join('\n');
 }
-
-function describeRevision(revision: Record<string, unknown>): string[] {
-  const lines = [
-    `  revision: ${words(revision['revision'] ?? 'none')}, since ${words(revision['activated'] ?? 'never')}`,
-  ];
-  const { refusal } = revision;
-  if (isRecord(refusal)) {
-    lines.push(`  refused at ${words(refusal['at'])}:`);
-    const faults = Array.isArray(refusal['faults']) ? (refusal['faults'] as unknown[]) : [];
-    for (const fault of faults) lines.push(`    ${words(isRecord(fault) ? fault['text'] : fault)}`);
-  }
-  return lines;
-}
-
-const describeFields = (value: Record<string, unknown>): string =>
-  Object.entries(value)
-    .map(([name, item]) => `${name} ${words(item)}`)
-    .join(', ');
-
-const isRecord = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
-
-const words = (value: unknown): string => (typeof value === 'string' ? value : JSON.stringify(value));

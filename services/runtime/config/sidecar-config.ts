@@ -115,7 +115,10 @@ export function sidecarShape(folder: string): Shape<Omit<SidecarConfig, 'file'>>
         describe: 'the listener for requests from the application; loopback only',
       },
     ),
-    admin: field(address, { default: loopback(15_000), describe: 'livez, readyz, metrics, config, status' }),
+    admin: field(address, {
+      default: loopback(15_000),
+      describe: 'livez, readyz, metrics, config, revision, identity',
+    }),
     failOpen: field(boolean(), {
       default: false,
       describe: 'true lets requests pass undecided while authz cannot be reached; every such pass is audited as that',
