@@ -23,8 +23,11 @@ export function newSigner(curve: 'P-256' | 'P-384' = 'P-256'): Signer {
 }
 
 /** Root and intermediate made by the library itself, ten years and one from `now`. */
-export async function testAuthority(now: Date, curve: 'P-256' | 'P-384' = 'P-256'): Promise<TestAuthority> {
-  const trustDomain = parseTrustDomain('example.org');
+export async function testAuthority(
+  now: Date,
+  curve: 'P-256' | 'P-384' = 'P-256',
+  trustDomain = parseTrustDomain('example.org'),
+): Promise<TestAuthority> {
   const rootSigner = newSigner(curve);
   const make = async (profile: 'root' | 'intermediate', key: Signer, issuer?: Issuer): Promise<Issuer> => {
     const seconds = (profile === 'root' ? 3650 : 365) * day;

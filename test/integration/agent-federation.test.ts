@@ -43,7 +43,7 @@ test('bundles of other trust domains reach the workloads of a node that federate
   using messages = new Messages(client.fetchX509Svid({}, header));
   expect([...(await messages.next()).federatedBundles.keys()]).toEqual([]);
 
-  const { root } = await testAuthority(new Date());
+  const { root } = await testAuthority(new Date(), 'P-256', trustDomain);
   const key = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const jwtKey = jwtKeyOf(key.publicKey.export({ format: 'der', type: 'spki' }));
   const document = JSON.stringify(
