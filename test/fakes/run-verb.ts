@@ -20,7 +20,8 @@ export async function runVerb(
     cwd,
     stdin: (async function* () {
       await Promise.resolve();
-      yield Buffer.from(stdin);
+      // In small pieces, as a pipe may give it.
+      for (let at = 0; at < stdin.length; at += 7) yield Buffer.from(stdin.slice(at, at + 7));
     })(),
     clock: systemClock,
     signal: new AbortController().signal,

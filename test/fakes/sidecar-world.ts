@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { type RequestListener, type Server, createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { compile, decide, loadPolicies } from '#policies/index.ts';
 import { type AttributeBag, type MapBag, decodeAttributes, decodeReport } from '#proto/attributes/index.ts';
 import { Decision } from '#proto/gen/garrison/v1/decision.ts';
 import { type Revision, RevisionsService } from '#proto/gen/garrison/v1/revisions.ts';
@@ -45,6 +46,17 @@ export function checkResponse(ruling: Ruling, id = 'decision-1'): CheckResponse 
       routeDirective: directive,
     },
     quotas: new Map(),
+  };
+}
+
+/** What a real engine answers under these documents. */
+export function ruledBy(documents: string): (bag: AttributeBag) => Ruling {
+  const loaded = loadPolicies([{ name: 'rules.yaml', text: documents }]);
+  if (!loaded.ok) throw new Error('the documents are broken');
+  const program = compile(loaded.set, 1);
+  return (bag) => {
+    const { effect, status, policy } = decide(program, bag);
+    return { effect, httpStatus: status, policy };
   };
 }
 

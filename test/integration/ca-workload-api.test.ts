@@ -1,7 +1,7 @@
 import { createHash, createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { Metadata, status, type ClientReadableStream, type ServiceError } from '@grpc/grpc-js';
+import { Metadata, status, type ServiceError } from '@grpc/grpc-js';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { createLocalJWKSet, jwtVerify, type JSONWebKeySet } from 'jose';
 import { splitDer } from '#ca/der/split.ts';
@@ -18,6 +18,7 @@ import { fileKey } from '#runtime/peer-credentials.ts';
 import { BinaryHashes } from '#services/workload/binary-hash.ts';
 import { silentLogger } from '#runtime/logger.ts';
 import { registration, runCa, type RunningCa } from '#test/fakes/running-ca.ts';
+import { Messages } from '#test/fakes/stream-messages.ts';
 
 const uid = `unix:uid:${process.getuid?.() ?? 0}`;
 const path = `unix:path:${process.execPath}`;
@@ -44,28 +45,6 @@ function header(value = 'true'): Metadata {
   const metadata = new Metadata();
   metadata.set('workload.spiffe.io', value);
   return metadata;
-}
-
-/** Messages of a stream, one at a time. */
-class Messages<T> implements Disposable {
-  readonly #stream: ClientReadableStream<T>;
-  readonly #iterator: AsyncIterator<T>;
-
-  constructor(stream: ClientReadableStream<T>) {
-    this.#stream = stream;
-    this.#iterator = stream[Symbol.asyncIterator]() as AsyncIterator<T>;
-  }
-
-  async next(): Promise<T> {
-    const result = await this.#iterator.next();
-    if (result.done === true) throw new Error('the stream ended');
-    return result.value;
-  }
-
-  [Symbol.dispose](): void {
-    this.#stream.on('error', () => undefined);
-    this.#stream.cancel();
-  }
 }
 
 const x509Svids = (): Messages<X509SVIDResponse> => new Messages(client.fetchX509Svid({}, header()));

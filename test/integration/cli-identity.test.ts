@@ -3,10 +3,9 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { run } from '#cli/run.ts';
-import { systemClock } from '#runtime/clock.ts';
 import { runCa, type RunningCa } from '#test/fakes/running-ca.ts';
 import { testWith } from '#test/fakes/installed.ts';
+import { runVerb, type VerbRun } from '#test/fakes/run-verb.ts';
 
 let running: RunningCa;
 const out = mkdtempSync(join(tmpdir(), 'gcl-'));
@@ -18,35 +17,8 @@ afterAll(async () => {
   rmSync(out, { recursive: true });
 });
 
-interface Ran {
-  readonly code: number;
-  readonly stdout: string;
-  readonly stderr: string;
-  /** Lines of standard output as JSON. */
-  readonly json: () => Record<string, unknown>[];
-}
-
-async function garrison(args: readonly string[], stdin = '', cwd = running.folder): Promise<Ran> {
-  const said = { stdout: '', stderr: '' };
-  const code = await run(args, {
-    env: {},
-    cwd,
-    stdin: (async function* () {
-      await Promise.resolve();
-      for (let at = 0; at < stdin.length; at += 7) yield Buffer.from(stdin.slice(at, at + 7));
-    })(),
-    clock: systemClock,
-    signal: new AbortController().signal,
-    stdout: (text) => (said.stdout += text),
-    stderr: (text) => (said.stderr += text),
-    version: '0',
-  });
-  const json = (): Record<string, unknown>[] =>
-    said.stdout
-      .trim()
-      .split('\n')
-      .map((line) => JSON.parse(line) as Record<string, unknown>);
-  return { code, ...said, json };
+function garrison(args: readonly string[], stdin = '', cwd = running.folder): Promise<VerbRun> {
+  return runVerb(args, { cwd, stdin });
 }
 
 const account = ['--service-account', 'shop/cart'];

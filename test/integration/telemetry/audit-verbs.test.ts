@@ -2,32 +2,17 @@ import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { describe, expect, test } from '@jest/globals';
-import { run } from '#cli/run.ts';
 import { encodeReport } from '#proto/attributes/index.ts';
 import { formatAddress } from '#runtime/address.ts';
-import { systemClock } from '#runtime/clock.ts';
 import { reportBag } from '#test/fakes/report-bag.ts';
+import { runVerb, type VerbRun } from '#test/fakes/run-verb.ts';
 import { Collector, anyPort } from './collector.ts';
 
-interface Ran {
-  readonly code: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-async function garrison(args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Ran> {
-  let stdout = '';
-  let stderr = '';
-  const code = await run(args, {
-    env,
-    cwd: mkdtempSync(path.join(tmpdir(), 'garrison-cwd-')),
-    stdin: process.stdin,
-    clock: systemClock,
-    signal: new AbortController().signal,
-    version: '0',
-    stdout: (text) => (stdout += text),
-    stderr: (text) => (stderr += text),
-  });
+async function garrison(
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Promise<Omit<VerbRun, 'json'>> {
+  const { code, stdout, stderr } = await runVerb(args, { cwd: mkdtempSync(path.join(tmpdir(), 'garrison-cwd-')), env });
   return { code, stdout, stderr };
 }
 

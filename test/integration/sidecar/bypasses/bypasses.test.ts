@@ -4,10 +4,9 @@ import { once } from 'node:events';
 import type { AddressInfo, Socket } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import { compile, decide, loadPolicies } from '#policies/index.ts';
 import { type H2Step, outcomeOf, preface, stepFrames } from '#test/fakes/raw-h2.ts';
 import { plainSocket } from '#test/fakes/raw-http.ts';
-import { type World, anyPort, startWorld } from '#test/fakes/sidecar-world.ts';
+import { type World, anyPort, ruledBy, startWorld } from '#test/fakes/sidecar-world.ts';
 
 /** What must come of it, byte for byte through a real sidecar, decided by the real engine. */
 interface Row {
@@ -55,13 +54,7 @@ const names = new Set<string>();
 
 beforeAll(async () => {
   world = await startWorld();
-  const loaded = loadPolicies([{ name: 'rules.yaml', text: documents }]);
-  if (!loaded.ok) throw new Error('the documents are broken');
-  const program = compile(loaded.set, 1);
-  world.rule((bag) => {
-    const { effect, status, policy } = decide(program, bag);
-    return { effect, httpStatus: status, policy };
-  });
+  world.rule(ruledBy(documents));
   const http1 = await world.application((request, response) => {
     // What is broken within its body is let through until then: what counts is what looks whole.
     request.on('error', () => undefined);

@@ -2,11 +2,17 @@ import { once } from 'node:events';
 import { type Socket, connect } from 'node:net';
 import { type TLSSocket, connect as tlsConnect } from 'node:tls';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
-import { compile, decide, loadPolicies } from '#policies/index.ts';
 import { TestPki } from '#test/fakes/mesh-pki.ts';
 import { frame, outcomeOf, preface, resetFrame, stepFrames } from '#test/fakes/raw-h2.ts';
 import { get, plainSocket, tlsSocket } from '#test/fakes/raw-http.ts';
-import { type RunningSidecar, type World, anyPort, spiffeIdOf, startWorld } from '#test/fakes/sidecar-world.ts';
+import {
+  type RunningSidecar,
+  type World,
+  anyPort,
+  spiffeIdOf,
+  ruledBy,
+  startWorld,
+} from '#test/fakes/sidecar-world.ts';
 
 let world: World;
 let running: RunningSidecar;
@@ -24,13 +30,7 @@ spec:
 
 beforeAll(async () => {
   world = await startWorld();
-  const loaded = loadPolicies([{ name: 'rules.yaml', text: documents }]);
-  if (!loaded.ok) throw new Error('the documents are broken');
-  const program = compile(loaded.set, 1);
-  world.rule((bag) => {
-    const { effect, status, policy } = decide(program, bag);
-    return { effect, httpStatus: status, policy };
-  });
+  world.rule(ruledBy(documents));
   const app = await world.application((request, response) => {
     request.on('error', () => undefined);
     response.end(`heard from ${String(request.headers['x-forwarded-client-cert'])}`);
