@@ -1,9 +1,9 @@
-import { parseSerial } from '#ca/issue/serial.ts';
 import { GarrisonError } from '#proto/errors/index.ts';
 import type { Ledger, LedgerEntry } from '../ledger/port.ts';
 import { grantOf, type Registrations } from '#services/workload/registrations.ts';
 import { nodeAttestorOf, nodeSelectorsOf } from '../attest-node/node-grant.ts';
 import type { Authenticator } from './claim.ts';
+import { issuedEntry } from './issued-entry.ts';
 
 /**
  * By current SVID over mTLS: renewal. The TLS layer has verified chain and time; here the very certificate must be the one
@@ -16,13 +16,7 @@ export function authenticateSvid(
 ): Authenticator {
   return async ({ peer: { spiffeId, certificate } }) => {
     if (spiffeId === undefined || certificate === undefined) return undefined;
-    const serial = parseSerial(certificate.serialNumber);
-    const entry = serial === undefined ? undefined : await ledger.find(serial);
-    // Bytes against bytes: a serial alone could be another issuer's.
-    if (entry?.certificate === undefined || Buffer.compare(entry.certificate, certificate.raw) !== 0) {
-      throw refusal('the certificate is not one that this authority has issued');
-    }
-    if (entry.revokedAt !== undefined) throw refusal(`the certificate was revoked at ${entry.revokedAt.toISOString()}`);
+    const entry = await issuedEntry(certificate, ledger);
     const { dnsNames, ttlSeconds } = renewable(entry, registrations, configured);
     const warrant = { caller: `svid:${entry.serial}`, grant: entry.grant };
     return { id: spiffeId, dnsNames, ttlSeconds, warrant, nodeSelectors: nodeSelectorsOf(entry.grant) };
@@ -49,11 +43,5 @@ function renewable(
   if (stands || configured.has(nodeAttestorOf(grant) ?? grant)) return { dnsNames, ttlSeconds: undefined };
   throw new GarrisonError('PERMISSION_DENIED', `a certificate by \`${grant.slice(0, 200)}\` is not renewed by itself`, {
     remedy: 'ask for a new one in the way that the first one was asked for',
-  });
-}
-
-function refusal(message: string): GarrisonError {
-  return new GarrisonError('UNAUTHENTICATED', message, {
-    remedy: 'join again: `garrison identity token create` makes a token',
   });
 }

@@ -1,11 +1,12 @@
 import { isReserved } from '#ca/identity-template.ts';
-import { parseSerial, type SerialHex } from '#ca/issue/serial.ts';
+import type { SerialHex } from '#ca/issue/serial.ts';
 import { parseSpiffeId } from '#ca/spiffe-id.ts';
 import type { Registration } from '#policies/documents/index.ts';
 import { GarrisonError } from '#proto/errors/index.ts';
 import type { CallContext } from '#runtime/grpc/method.ts';
 import { nodeMayAskFor, nodeRights, type Registrations } from '#services/workload/registrations.ts';
 import { nodeSelectorsOf } from '../attest-node/node-grant.ts';
+import { issuedEntry, joinAgain } from '../certificate-service/issued-entry.ts';
 import type { Ledger } from '../ledger/port.ts';
 
 export interface NodeDirectory {
@@ -43,17 +44,10 @@ export function entryNameOf({ metadata }: Registration): string {
 export async function authenticateNode({ peer }: CallContext, { ledger }: NodeDirectory): Promise<NodeCaller> {
   const { spiffeId, certificate } = peer;
   if (spiffeId === undefined || certificate === undefined) {
-    throw refusal('the caller shows no certificate');
+    throw joinAgain('the caller shows no certificate');
   }
-  const serial = parseSerial(certificate.serialNumber);
-  const entry = serial === undefined ? undefined : await ledger.find(serial);
-  // Bytes against bytes: a serial alone could be another issuer's.
-  if (entry?.certificate === undefined || Buffer.compare(entry.certificate, certificate.raw) !== 0) {
-    throw refusal('the certificate is not one that this authority has issued');
-  }
-  if (entry.revokedAt !== undefined) throw refusal(`the certificate was revoked at ${entry.revokedAt.toISOString()}`);
-  const { spiffeId: id, notAfter, grant } = entry;
-  return { spiffeId: id, serial: entry.serial, selectors: nodeSelectorsOf(grant), notAfter, caller: `node:${id}` };
+  const { spiffeId: id, serial, notAfter, grant } = await issuedEntry(certificate, ledger);
+  return { spiffeId: id, serial, selectors: nodeSelectorsOf(grant), notAfter, caller: `node:${id}` };
 }
 
 /** What a node may ask for: the union of what its registrations name. Refuses who is no node. */
@@ -96,10 +90,4 @@ function byName(all: readonly Registration[]): ReadonlyMap<string, Registration>
 function inForce({ current }: Registrations): readonly Registration[] {
   if (current !== undefined) return current;
   throw new GarrisonError('UNAVAILABLE', 'the registrations are not read yet', { remedy: 'try again' });
-}
-
-function refusal(message: string): GarrisonError {
-  return new GarrisonError('UNAUTHENTICATED', message, {
-    remedy: 'join again: `garrison identity token create` makes a token',
-  });
 }

@@ -1,11 +1,11 @@
 import type { Registration } from '#policies/documents/index.ts';
-import { GarrisonError } from '#proto/errors/index.ts';
 import { NodeEntry, NodeTrust, type NodeNews, type WatchEntriesRequest } from '#proto/gen/garrison/v1/node-entries.ts';
 import type { Clock } from '#runtime/clock.ts';
 import type { ServerStreamHandler } from '#runtime/grpc/method.ts';
 import type { Changes } from '#services/workload/changes.ts';
+import { joinAgain } from '../certificate-service/issued-entry.ts';
 import type { ConnectedNodes } from './connected-nodes.ts';
-import { authenticateNode, rightsOf, type NodeCaller, type NodeDirectory } from './node-caller.ts';
+import { authenticateNode, rightsOf, type NodeDirectory } from './node-caller.ts';
 import { toNodeEntry, toNodeTrust, type TrustParts } from './node-news.ts';
 
 export interface WatchOptions extends NodeDirectory, TrustParts {
@@ -28,8 +28,8 @@ export function watchEntries(options: WatchOptions): ServerStreamHandler<WatchEn
         await changes.after(seen, context.signal);
         continue;
       }
-      if (revocations.serials.has(node.serial)) throw worthless(node, 'was revoked');
-      if (node.notAfter <= clock.now()) throw worthless(node, 'has ended');
+      if (revocations.serials.has(node.serial)) throw joinAgain(`the certificate of \`${node.spiffeId}\` was revoked`);
+      if (node.notAfter <= clock.now()) throw joinAgain(`the certificate of \`${node.spiffeId}\` has ended`);
       const entries = rightsOf(node, registrations).entries();
       const trust = toNodeTrust(options);
       const entriesPrint = entries.map(printOf).join('\n');
@@ -57,10 +57,4 @@ function printOf(registration: Registration): string {
   const print = Buffer.from(NodeEntry.encode(toNodeEntry(registration)).finish()).toString('base64');
   prints.set(registration, print);
   return print;
-}
-
-function worthless({ spiffeId }: NodeCaller, why: string): GarrisonError {
-  return new GarrisonError('UNAUTHENTICATED', `the certificate of \`${spiffeId}\` ${why}`, {
-    remedy: 'join again: `garrison identity token create` makes a token',
-  });
 }
