@@ -14,9 +14,11 @@ const forgotten = new FinalizationRegistry<string>((name) => {
   freeNames.push(name);
 });
 
-/** Cedar by its own WebAssembly build (package `@cedar-policy/cedar-wasm`). */
+const engine: CedarEngine = { validate, effects, prepare };
+
+/** Cedar by its own WebAssembly build (package `@cedar-policy/cedar-wasm`). Always the same: who has read with it may rely on what it said. */
 export function wasmCedar(): CedarEngine {
-  return { validate, effects, prepare };
+  return engine;
 }
 
 function validate(text: string, declared?: CedarDeclarations): readonly CedarFault[] {

@@ -3,6 +3,8 @@ import { MapBag, compile, decide, describeFault, loadPolicies } from '#policies/
 import type { AttributeValue, PolicySet } from '#policies/index.ts';
 import { cedarFor } from '#policies/cedar/index.ts';
 import { wasmCedar } from '#policies/cedar/wasm-engine.ts';
+import { PolicyLoader } from '#policies/documents/index.ts';
+import { finish } from '#schema/index.ts';
 
 const cedar = wasmCedar();
 
@@ -55,6 +57,24 @@ describe('faults of Cedar', () => {
 test('Cedar is fetched for texts that mention it', async () => {
   expect(await cedarFor([{ text: 'kind: Handler' }, { text: new TextEncoder().encode('CedarPolic') }])).toBeUndefined();
   expect(await cedarFor([{ text: new TextEncoder().encode('é CedarPolicy') }])).toBeDefined();
+});
+
+test('Cedar is the same each time, so that texts that did not change are not read again', async () => {
+  const loader = new PolicyLoader();
+  const loadWith = async (other: string): Promise<PolicySet> => {
+    const files = [
+      { name: 'a.yaml', text: document('permit (principal, action, resource);') },
+      { name: 'b.yaml', text: document(other, 'y') },
+    ];
+    const loaded = finish(loader.load(files, await cedarFor(files)));
+    if (!loaded.ok) throw new Error(loaded.faults.map(describeFault).join('\n'));
+    return loaded.set;
+  };
+  const before = await loadWith('forbid (principal, action, resource);');
+  const after = await loadWith('permit (principal, action, resource);');
+  expect(after.cedar).toBe(before.cedar);
+  expect(after.documents[0]).toBe(before.documents[0]);
+  expect(after.documents[1]).not.toBe(before.documents[1]);
 });
 
 test('policies of one text are numbered as they stand, beyond the tenth too', () => {
