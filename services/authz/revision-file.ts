@@ -1,6 +1,7 @@
 import type { Logger } from '#runtime/logger.ts';
 import { writeInPieces } from '#runtime/write-in-pieces.ts';
 import type { StateFolder } from '#runtime/state-folder.ts';
+import { mapsAsLists } from './revisions.ts';
 import type { PolicyFile, RevisionStore, StoredRevision } from './revisions.ts';
 
 const name = 'authz/revision.json';
@@ -34,7 +35,7 @@ const pieceSize = 64 * 1024;
 
 /** In pieces: the documents of a large mesh are some megabytes. */
 function* jsonOf({ number, activated, files, mesh }: StoredRevision): Generator<string> {
-  const head = JSON.stringify({ number, activated: activated.toISOString(), mesh });
+  const head = JSON.stringify({ number, activated: activated.toISOString(), mesh }, mapsAsLists);
   yield `${head.slice(0, -1)},"files":[`;
   for (const [i, file] of files.entries()) {
     yield `${i === 0 ? '' : ','}{"name":${JSON.stringify(file.name)},"text":"`;

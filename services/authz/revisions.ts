@@ -38,7 +38,13 @@ export interface StoredRevision {
   readonly number: number;
   readonly activated: Date;
   readonly files: readonly PolicyFile[];
+  /** To be compared, as JSON with `mapsAsLists`: what a file gives back has lists where this has maps. */
   readonly mesh: Partial<Mesh>;
+}
+
+/** For JSON.stringify, to which every map is an empty object: namespaces of another profile would look like none. */
+export function mapsAsLists(_: string, value: unknown): unknown {
+  return value instanceof Map ? [...(value as Map<unknown, unknown>)] : value;
 }
 
 export interface RevisionStore {
@@ -84,7 +90,7 @@ export class Revisions {
     const stored = store.load();
     this.#number = stored?.number ?? 0;
     // Documents of another mesh configuration were never validated under this one: they are, before they count as good.
-    if (stored !== undefined && JSON.stringify(stored.mesh) === JSON.stringify(mesh)) {
+    if (stored !== undefined && JSON.stringify(stored.mesh, mapsAsLists) === JSON.stringify(mesh, mapsAsLists)) {
       const made = finish(this.#make(stored.files, stored.number, stored.activated, cedar));
       if (!Array.isArray(made)) this.#current = made;
     }

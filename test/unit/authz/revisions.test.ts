@@ -1,12 +1,18 @@
 import { describe, expect, test } from '@jest/globals';
 import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { decide } from '#policies/index.ts';
+import type { Mesh } from '#policies/index.ts';
 import { MapBag } from '#proto/attributes/index.ts';
 import { systemClock } from '#runtime/clock.ts';
 import { inSlices } from '#runtime/in-slices.ts';
+import { createLogger } from '#runtime/logger.ts';
+import { StateFolder } from '#runtime/state-folder.ts';
+import { revisionFile } from '#services/authz/revision-file.ts';
 import { Revisions } from '#services/authz/revisions.ts';
-import type { PolicyFile, Run, StoredRevision } from '#services/authz/revisions.ts';
+import type { PolicyFile, RevisionStore, Run, StoredRevision } from '#services/authz/revisions.ts';
 
 const count = 400;
 const perFile = 20;
@@ -176,4 +182,60 @@ describe('a revision that replaces another', () => {
     });
     expect(JSON.parse(told)).toEqual({ revision: 4, alive: [] });
   });
+});
+
+describe('a revision that is remembered over a restart', () => {
+  const istioIn = (namespace: string): Partial<Mesh> => ({ namespaceProfiles: new Map([[namespace, 'istio']]) });
+  const files = [{ name: 'a.yaml', text: policy(1, 'a') }];
+
+  async function reopened(store: RevisionStore, before: Partial<Mesh>, after: Partial<Mesh>): Promise<Revisions> {
+    await new Revisions(before, systemClock, store).apply(files);
+    return new Revisions(after, systemClock, store);
+  }
+
+  function inMemory(): RevisionStore {
+    let saved: StoredRevision | undefined;
+    return {
+      load: () => saved,
+      save: (revision) => {
+        saved = revision;
+      },
+    };
+  }
+
+  async function inFile(run: (store: RevisionStore) => Promise<void>): Promise<void> {
+    const folder = mkdtempSync(path.join(tmpdir(), 'garrison-revision-'));
+    const write = (line: string): void => {
+      throw new Error(line);
+    };
+    try {
+      await run(revisionFile(StateFolder.open(folder), createLogger({ write })));
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  }
+
+  const stores: [string, (run: (store: RevisionStore) => Promise<void>) => Promise<void>][] = [
+    ['in memory', (run) => run(inMemory())],
+    ['in a file', inFile],
+  ];
+
+  test.each(stores)('is in force at once under the same profiles, %s', (_, withStore) =>
+    withStore(async (store) => {
+      const revisions = await reopened(store, istioIn('old'), istioIn('old'));
+      expect(revisions.current?.number).toBe(1);
+      expect(await revisions.apply(files)).toBe('unchanged');
+    }),
+  );
+
+  test.each(stores)(
+    'is no good under other profiles, and the same documents are the next revision, %s',
+    (_, withStore) =>
+      withStore(async (store) => {
+        const revisions = await reopened(store, istioIn('old'), istioIn('new'));
+        expect(revisions.current).toBeUndefined();
+        expect(await revisions.apply(files)).toBe('activated');
+        expect(revisions.current?.number).toBe(2);
+      }),
+  );
 });
