@@ -89,7 +89,9 @@ export class WorkloadProgram {
 
   /** A provider that speaks HTTP only is not asked about other connections, as upstream. */
   #onTcp(): readonly AuthorizationPolicy[] {
-    return this.policies.filter((policy) => this.#handlerOf(policy)?.check.protocol !== 'http');
+    return this.policies.filter(
+      (policy) => policy.action !== 'CUSTOM' || this.#handlerOf(policy)?.check.protocol !== 'http',
+    );
   }
 }
 
