@@ -1,6 +1,7 @@
 import type { JwtKey } from '#ca/jwt/jwt-key.ts';
 import type { Registration } from '#policies/documents/index.ts';
-import type { JwtAuthority, NodeEntry, NodeTrust } from '#proto/gen/garrison/v1/node-entries.ts';
+import { NodeTrust, type JwtAuthority, type NodeEntry } from '#proto/gen/garrison/v1/node-entries.ts';
+import type { Changes } from '#services/workload/changes.ts';
 import type { Trust } from '#services/workload/trust.ts';
 import type { Authorities } from '../authority/authorities.ts';
 import type { Revocations } from '../revocations.ts';
@@ -27,7 +28,30 @@ export function toNodeEntry(registration: Registration): NodeEntry {
   };
 }
 
-export function toNodeTrust({ trust, authorities, revocations }: TrustParts): NodeTrust {
+/** Made once per change, however many nodes listen. The same object for as long as it says the same. */
+export class NodeTrustReader {
+  readonly #parts: TrustParts;
+  readonly #changes: Changes;
+  #version = -1;
+  #now: { readonly trust: NodeTrust; readonly bytes: Uint8Array } | undefined;
+
+  constructor(parts: TrustParts, changes: Changes) {
+    this.#parts = parts;
+    this.#changes = changes;
+  }
+
+  now(): NodeTrust {
+    const { version } = this.#changes;
+    if (this.#now !== undefined && this.#version === version) return this.#now.trust;
+    const trust = toNodeTrust(this.#parts);
+    const bytes = NodeTrust.encode(trust).finish();
+    this.#version = version;
+    if (this.#now === undefined || Buffer.compare(this.#now.bytes, bytes) !== 0) this.#now = { trust, bytes };
+    return this.#now.trust;
+  }
+}
+
+function toNodeTrust({ trust, authorities, revocations }: TrustParts): NodeTrust {
   const { all, sequence } = authorities;
   return {
     trustDomain: trust.trustDomain,

@@ -1,12 +1,17 @@
 import type { Registration } from '#policies/documents/index.ts';
-import { NodeEntry, NodeTrust, type NodeNews, type WatchEntriesRequest } from '#proto/gen/garrison/v1/node-entries.ts';
+import {
+  NodeEntry,
+  type NodeNews,
+  type NodeTrust,
+  type WatchEntriesRequest,
+} from '#proto/gen/garrison/v1/node-entries.ts';
 import type { Clock } from '#runtime/clock.ts';
 import type { ServerStreamHandler } from '#runtime/grpc/method.ts';
 import type { Changes } from '#services/workload/changes.ts';
 import { joinAgain } from '../certificate-service/issued-entry.ts';
 import type { ConnectedNodes } from './connected-nodes.ts';
 import { authenticateNode, rightsOf, type NodeDirectory } from './node-caller.ts';
-import { toNodeEntry, toNodeTrust, type TrustParts } from './node-news.ts';
+import { NodeTrustReader, toNodeEntry, type TrustParts } from './node-news.ts';
 
 export interface WatchOptions extends NodeDirectory, TrustParts {
   readonly changes: Changes;
@@ -17,11 +22,12 @@ export interface WatchOptions extends NodeDirectory, TrustParts {
 /** garrison.v1.Node/WatchEntries: everything at once, then what changed. Pushed, so that nobody waits for a poll. */
 export function watchEntries(options: WatchOptions): ServerStreamHandler<WatchEntriesRequest, NodeNews> {
   const { changes, registrations, revocations, nodes, clock } = options;
+  const trustReader = new NodeTrustReader(options, changes);
   return async function* (_, context) {
     const node = await authenticateNode(context, options);
     using connected = nodes.connect(node, context.peer);
     let sentEntries: string | undefined;
-    let sentTrust: string | undefined;
+    let sentTrust: NodeTrust | undefined;
     while (!context.signal.aborted) {
       const seen = changes.version;
       if (registrations.current === undefined) {
@@ -31,15 +37,14 @@ export function watchEntries(options: WatchOptions): ServerStreamHandler<WatchEn
       if (revocations.serials.has(node.serial)) throw joinAgain(`the certificate of \`${node.spiffeId}\` was revoked`);
       if (node.notAfter <= clock.now()) throw joinAgain(`the certificate of \`${node.spiffeId}\` has ended`);
       const entries = rightsOf(node, registrations).entries();
-      const trust = toNodeTrust(options);
+      const trust = trustReader.now();
       const entriesPrint = entries.map(printOf).join('\n');
-      const trustPrint = Buffer.from(NodeTrust.encode(trust).finish()).toString('latin1');
       const news = {
         entries: entriesPrint === sentEntries ? undefined : { entries: entries.map(toNodeEntry) },
-        trust: trustPrint === sentTrust ? undefined : trust,
+        trust: trust === sentTrust ? undefined : trust,
       };
       if (news.entries !== undefined || news.trust !== undefined) {
-        [sentEntries, sentTrust] = [entriesPrint, trustPrint];
+        [sentEntries, sentTrust] = [entriesPrint, trust];
         connected.told(entries.length);
         yield news;
       }
