@@ -1,5 +1,4 @@
 import { readRequest } from '#ca/csr/read-request.ts';
-import { parseSpiffeId } from '#ca/spiffe-id.ts';
 import { asGarrisonError, GarrisonError, toGrpcStatus } from '#proto/errors/index.ts';
 import type {
   EntryRequest,
@@ -9,8 +8,9 @@ import type {
   SignX509Result,
 } from '#proto/gen/garrison/v1/node-entries.ts';
 import type { UnaryHandler } from '#runtime/grpc/method.ts';
-import { grantOf, type Registrations } from '#services/workload/registrations.ts';
+import type { Registrations } from '#services/workload/registrations.ts';
 import type { IssuingDesk } from '../issuing/desk.ts';
+import { issueRegistered } from '../issuing/issue-registered.ts';
 import { Turns } from './turns.ts';
 import { authenticateNode, rightsOf, type NodeCaller, type NodeDirectory, type NodeRights } from './node-caller.ts';
 
@@ -77,14 +77,6 @@ async function sign(
   desk: IssuingDesk,
 ): Promise<SignedX509> {
   const registration = rights.entry(entry);
-  const leaf = await desk.issue(
-    {
-      id: parseSpiffeId(registration.spiffeId),
-      dnsNames: registration.dnsNames,
-      publicKey: readRequest(csr).publicKey,
-      ttlSeconds: desk.allowed(registration.x509TtlSeconds),
-    },
-    { caller, grant: grantOf(registration) },
-  );
+  const leaf = await issueRegistered(desk, registration, readRequest(csr).publicKey, caller);
   return { chain: leaf.chain.map((der) => Buffer.from(der)), authority: leaf.authority };
 }

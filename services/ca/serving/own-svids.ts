@@ -6,6 +6,7 @@ import { grantOf } from '#services/workload/registrations.ts';
 import type { SvidSource } from '#services/workload/svid-source.ts';
 import type { Authorities } from '../authority/authorities.ts';
 import type { IssuingDesk } from '../issuing/desk.ts';
+import { issueRegistered } from '../issuing/issue-registered.ts';
 import { jwtSigner } from '../jwt-authority/jwt-keys.ts';
 import type { Ledger } from '../ledger/port.ts';
 
@@ -27,16 +28,7 @@ export interface OwnSvidsOptions {
 /** SVIDs for the workloads of the CA's own host, straight from its desk. */
 export function ownSvids({ desk, authorities, ledger, issuer, clock, onMinted }: OwnSvidsOptions): SvidSource {
   return {
-    issue: (registration, { publicKey }, caller) =>
-      desk.issue(
-        {
-          id: parseSpiffeId(registration.spiffeId),
-          dnsNames: registration.dnsNames,
-          publicKey,
-          ttlSeconds: desk.allowed(registration.x509TtlSeconds),
-        },
-        { caller, grant: grantOf(registration) },
-      ),
+    issue: (registration, { publicKey }, caller) => issueRegistered(desk, registration, publicKey, caller),
     mintJwt: async (registration, audience, caller) => {
       const id = parseSpiffeId(registration.spiffeId);
       const seconds = Math.min(registration.jwtTtlSeconds ?? defaultJwtSeconds, maxJwtSeconds);
