@@ -70,7 +70,13 @@ export async function recordOf({ state }: RunningCa, certificate: X509Certificat
   }
 }
 
-export async function joinToken({ state }: RunningCa, order: { spiffeId?: string; name?: string }): Promise<string> {
+export interface TokenOrder {
+  readonly spiffeId?: string;
+  readonly name?: string;
+  readonly ttlSeconds?: number;
+}
+
+export async function joinToken({ state }: RunningCa, order: TokenOrder): Promise<string> {
   const client = grpcClient(IdentityAdminClient, { path: join(state, adminSocket) }, { kind: 'plaintext' });
   try {
     const request = { spiffeId: '', name: '', dnsNames: [], ttlSeconds: 0, ...order };

@@ -8,11 +8,11 @@ import { mintJwt } from '#ca/jwt/mint-jwt.ts';
 import { keySigner } from '#ca/keys/signer.ts';
 import { parseSpiffeId, parseTrustDomain } from '#ca/spiffe-id.ts';
 import { FederationAdminClient } from '#proto/gen/garrison/v1/federation.ts';
-import { IdentityAdminClient } from '#proto/gen/garrison/v1/identity.ts';
 import { SpiffeWorkloadAPIClient } from '#proto/gen/spiffe/workload/workload.ts';
 import { callUnary } from '#runtime/grpc/call-unary.ts';
 import { grpcClient } from '#runtime/grpc/client.ts';
 import { adminSocket } from '#services/ca/admin/admin-socket.ts';
+import { joinToken } from '#test/fakes/certificate-client.ts';
 import { nodeRegistration } from '#test/fakes/node-documents.ts';
 import { runAgent } from '#test/fakes/running-agent.ts';
 import { registration, runCa } from '#test/fakes/running-ca.ts';
@@ -32,11 +32,8 @@ test('bundles of other trust domains reach the workloads of a node that federate
     },
   });
   const socket = { path: join(running.state, adminSocket) };
-  const admin = grpcClient(IdentityAdminClient, socket, { kind: 'plaintext' });
   const federation = grpcClient(FederationAdminClient, socket, { kind: 'plaintext' });
-  const order = { spiffeId: '', name: 'east', dnsNames: [], ttlSeconds: 0 };
-  const { token } = await callUnary(admin.createToken.bind(admin), order);
-  await using node = await runAgent({ ca: running.ca.addresses.ca, token });
+  await using node = await runAgent({ ca: running.ca.addresses.ca, token: await joinToken(running, { name: 'east' }) });
   const client = grpcClient(SpiffeWorkloadAPIClient, { path: node.socket }, { kind: 'plaintext' });
   const header = new Metadata();
   header.set('workload.spiffe.io', 'true');
@@ -65,5 +62,5 @@ test('bundles of other trust domains reach the workloads of a node that federate
   await expect(
     callUnary(client.validateJwtsvid.bind(client), { audience: 'db', svid }, { metadata }),
   ).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
-  for (const one of [client, federation, admin]) one.close();
+  for (const one of [client, federation]) one.close();
 });

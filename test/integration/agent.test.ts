@@ -24,6 +24,7 @@ import { StateFolder } from '#runtime/state-folder.ts';
 import { adminSocket } from '#services/ca/admin/admin-socket.ts';
 import { LastNews } from '#services/agent/following/last-news.ts';
 import { secretType } from '#services/workload/sds/secrets.ts';
+import { joinToken } from '#test/fakes/certificate-client.ts';
 import { nodeRegistration } from '#test/fakes/node-documents.ts';
 import { runAgent, type RunningAgent } from '#test/fakes/running-agent.ts';
 import { registration, runCa, type RunningCa } from '#test/fakes/running-ca.ts';
@@ -68,10 +69,7 @@ afterAll(async () => {
   await running[Symbol.asyncDispose]();
 });
 
-async function tokenFor(name: string): Promise<string> {
-  const order = { spiffeId: '', name, dnsNames: [], ttlSeconds: 0 };
-  return (await callUnary(admin.createToken.bind(admin), order)).token;
-}
+const tokenFor = (name: string): Promise<string> => joinToken(running, { name });
 
 async function recordsOf(spiffeId: string): Promise<readonly CertificateRecord[]> {
   const filter = { spiffeId, caller: '', state: '', from: undefined, to: undefined, before: 0n, limit: 0 };

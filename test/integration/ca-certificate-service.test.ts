@@ -5,7 +5,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { encodePem } from '#ca/pem.ts';
-import { IdentityAdminClient } from '#proto/gen/garrison/v1/identity.ts';
 import { IstioCertificateServiceClient } from '#proto/gen/istio/v1/auth/ca.ts';
 import { systemClock } from '#runtime/clock.ts';
 import { callUnary } from '#runtime/grpc/call-unary.ts';
@@ -14,6 +13,7 @@ import { staticIdentity, type Identity } from '#runtime/identity-source.ts';
 import { workloadIdentity } from '#runtime/identity/workload-identity.ts';
 import { silentLogger } from '#runtime/logger.ts';
 import { adminSocket } from '#services/ca/admin/admin-socket.ts';
+import { joinToken, type TokenOrder } from '#test/fakes/certificate-client.ts';
 import { buildRequest } from '#test/fakes/certificate-requests.ts';
 import { registration, runCa, type RunningCa } from '#test/fakes/running-ca.ts';
 import { TestPki } from '#test/fakes/mesh-pki.ts';
@@ -37,15 +37,7 @@ const csr = encodePem('CERTIFICATE REQUEST', buildRequest());
 const bundle = (): string[] => [readFileSync(join(running.state, 'bundle.pem'), 'utf8')];
 const expectCa = (id: { toString(): string }): boolean => id.toString() === 'spiffe://example.org/garrison/ca';
 
-async function token(order: { spiffeId?: string; name?: string; ttlSeconds?: number }): Promise<string> {
-  const client = grpcClient(IdentityAdminClient, { path: join(running.state, adminSocket) }, { kind: 'plaintext' });
-  try {
-    const request = { spiffeId: '', name: '', dnsNames: [], ttlSeconds: 0, ...order };
-    return (await callUnary(client.createToken.bind(client), request)).token;
-  } finally {
-    client.close();
-  }
-}
+const token = (order: TokenOrder): Promise<string> => joinToken(running, order);
 
 interface Attempt {
   readonly bearer?: string;
@@ -78,7 +70,7 @@ async function create(attempt: Attempt): Promise<X509Certificate[]> {
 const cart = 'spiffe://example.org/ns/shop/sa/cart';
 let identities = 0;
 
-async function join_(order: Parameters<typeof token>[0]): Promise<Identity> {
+async function join_(order: TokenOrder): Promise<Identity> {
   const file = join(files, `token-${(identities += 1)}`);
   writeFileSync(file, await token(order));
   const signal = new AbortController().signal;

@@ -12,6 +12,7 @@ import { workloadIdentity } from '#runtime/identity/workload-identity.ts';
 import type { Identity, IdentitySource } from '#runtime/identity-source.ts';
 import { silentLogger } from '#runtime/logger.ts';
 import { adminSocket } from '#services/ca/admin/admin-socket.ts';
+import { joinToken } from '#test/fakes/certificate-client.ts';
 import { EchoClient, echoService } from '#test/fakes/echo-service.ts';
 import { registration, runCa, type RunningCa } from '#test/fakes/running-ca.ts';
 
@@ -38,11 +39,8 @@ afterAll(async () => {
 });
 
 async function join_(name: string): Promise<IdentitySource & AsyncDisposable> {
-  const spiffeId = `spiffe://example.org/ns/shop/sa/${name}`;
-  const order = { spiffeId, name: '', dnsNames: [], ttlSeconds: 0 };
-  const { token } = await callUnary(admin.createToken.bind(admin), order);
   const file = join(files, name);
-  writeFileSync(file, token);
+  writeFileSync(file, await joinToken(running, { spiffeId: `spiffe://example.org/ns/shop/sa/${name}` }));
   return workloadIdentity({ ca: running.ca.addresses.ca, token: file }, options);
 }
 

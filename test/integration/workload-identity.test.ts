@@ -2,15 +2,12 @@ import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { IdentityAdminClient } from '#proto/gen/garrison/v1/identity.ts';
 import type { Address } from '#runtime/address.ts';
 import { systemClock } from '#runtime/clock.ts';
-import { callUnary } from '#runtime/grpc/call-unary.ts';
-import { grpcClient } from '#runtime/grpc/client.ts';
 import { workloadIdentity } from '#runtime/identity/workload-identity.ts';
 import type { Identity, IdentitySource } from '#runtime/identity-source.ts';
 import { silentLogger } from '#runtime/logger.ts';
-import { adminSocket } from '#services/ca/admin/admin-socket.ts';
+import { joinToken } from '#test/fakes/certificate-client.ts';
 import { runCa, type RunningCa } from '#test/fakes/running-ca.ts';
 
 const id = 'spiffe://example.org/ns/shop/sa/cart';
@@ -25,10 +22,7 @@ afterAll(async () => {
 });
 
 async function tokenFile(name: string, from = running): Promise<string> {
-  const client = grpcClient(IdentityAdminClient, { path: join(from.state, adminSocket) }, { kind: 'plaintext' });
-  const order = { spiffeId: id, name: '', dnsNames: [], ttlSeconds: 0 };
-  const { token } = await callUnary(client.createToken.bind(client), order);
-  client.close();
+  const token = await joinToken(from, { spiffeId: id });
   const file = join(files, name);
   writeFileSync(file, `${token}\n`, { mode: 0o600 });
   return file;

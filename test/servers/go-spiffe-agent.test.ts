@@ -4,10 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { IdentityAdminClient } from '#proto/gen/garrison/v1/identity.ts';
-import { callUnary } from '#runtime/grpc/call-unary.ts';
-import { grpcClient } from '#runtime/grpc/client.ts';
-import { adminSocket } from '#services/ca/admin/admin-socket.ts';
+import { joinToken } from '#test/fakes/certificate-client.ts';
 import { nodeRegistration } from '#test/fakes/node-documents.ts';
 import { runAgent } from '#test/fakes/running-agent.ts';
 import { registration, runCa } from '#test/fakes/running-ca.ts';
@@ -31,11 +28,7 @@ test('go-spiffe works against the agent of a node as against the authority, whil
       '2.yaml': registration('other', 'other', [uid, 'unix:path:/bin/false']),
     },
   });
-  const admin = grpcClient(IdentityAdminClient, { path: join(running.state, adminSocket) }, { kind: 'plaintext' });
-  const order = { spiffeId: '', name: 'east', dnsNames: [], ttlSeconds: 0 };
-  const { token } = await callUnary(admin.createToken.bind(admin), order);
-  admin.close();
-  await using node = await runAgent({ ca: running.ca.addresses.ca, token });
+  await using node = await runAgent({ ca: running.ca.addresses.ca, token: await joinToken(running, { name: 'east' }) });
   const { stdout } = await promisify(execFile)(program, [`unix://${node.socket}`, ''], { timeout: 60_000 });
   const seen = JSON.parse(stdout) as { handshakes: number };
   expect(seen).toMatchObject({
