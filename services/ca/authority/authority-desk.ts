@@ -134,8 +134,8 @@ export class AuthorityDesk {
       const record = { ...known.record, issuing: Buffer.concat([given.issuing.der, ...given.above]) };
       if (known.state !== 'active')
         return this.#enter({ ...record, state: 'prepared', since: this.#options.clock.now() });
-      const same = Buffer.compare(record.issuing, known.record.issuing) === 0;
-      if (same && sameAll(source.further(), this.#authorities.further)) return undefined;
+      if (same(record.issuing, known.record.issuing) && sameAll(source.further(), this.#authorities.further))
+        return undefined;
       await this.#put([record]);
       return this.#find(id);
     });
@@ -151,7 +151,7 @@ export class AuthorityDesk {
 
   /** It signs at once where everybody trusts its root; else it is made known first. */
   async #enter(record: AuthorityRecord): Promise<Authority> {
-    const known = this.#authorities.bundle().some((root) => Buffer.compare(root, record.root) === 0);
+    const known = this.#authorities.bundle().some((root) => same(root, record.root));
     const active = this.#moved(this.#authorities.active(), 'old');
     await this.#put(known ? [active, { ...record, state: 'active' }] : [record]);
     return this.#find(record.id);
@@ -173,8 +173,13 @@ export class AuthorityDesk {
     return this.#inTurn(async () => this.#put(await records()));
   }
 
-  /** The private key of JWT-SVIDs that are worth nothing any more. */
+  /**
+   * The private key of JWT-SVIDs that are worth nothing any more. One that an authority was made with goes when that
+   * authority is revoked: until then whatever opens the authority, now or when it is plugged in again, opens it too.
+   */
   async forgetJwtKey({ id, jwtKey }: AuthorityRecord): Promise<void> {
+    const opened = this.#authorities.all.filter(({ state }) => state !== 'revoked');
+    if (opened.some(({ record }) => same(record.jwtKey, jwtKey))) return;
     const { keys, logger } = this.#options;
     try {
       await keys.remove({ authority: id, role: 'jwt', key: readPublicKey(jwtKey) });
@@ -230,6 +235,10 @@ export class AuthorityDesk {
   }
 }
 
+function same(a: Uint8Array, b: Uint8Array): boolean {
+  return Buffer.compare(a, b) === 0;
+}
+
 function sameAll(a: readonly Uint8Array[], b: readonly Uint8Array[]): boolean {
-  return a.length === b.length && a.every((one, index) => Buffer.compare(one, b[index] ?? new Uint8Array(0)) === 0);
+  return a.length === b.length && a.every((one, index) => same(one, b[index] ?? new Uint8Array(0)));
 }

@@ -56,7 +56,7 @@ export class JwtDesk {
     return this.#find(kid);
   }
 
-  /** No token that it signed is worth anything from now on, and the private key is deleted. */
+  /** No token that it signed is worth anything from now on, and the private key is deleted: see `forgetJwtKey`. */
   async revoke(kid: string): Promise<JwtKeyState> {
     const { desk, authorities } = this.#options;
     await desk.change(() => {
