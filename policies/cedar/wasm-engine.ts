@@ -89,7 +89,8 @@ function partsOf(text: string): readonly string[] {
   const { policies } = parts;
   // They come in the order of the ids they are given, `policy0`, `policy1`, `policy10`…, and not in that of the text.
   const given = policies.map((_, index) => `policy${index}`).sort();
-  return policies.map((_, index) => policies[given.indexOf(`policy${index}`)] ?? '');
+  const byId = new Map(given.map((id, at) => [id, policies[at] ?? '']));
+  return policies.map((_, index) => byId.get(`policy${index}`) ?? '');
 }
 
 function ask(name: string, request: CedarRequest, stored: ReadonlyMap<string, CedarEntity>): CedarAnswer {
