@@ -1,3 +1,5 @@
+import { isReserved } from '#ca/identity-template.ts';
+import { parseSpiffeId } from '#ca/spiffe-id.ts';
 import type { Registration } from '#policies/documents/index.ts';
 
 /** The registrations in force, and how to hear of changes. */
@@ -21,9 +23,14 @@ export class Registrations {
   }
 }
 
-/** How a registration is called in records: `registration:NAMESPACE/NAME`. */
-export function grantOf({ metadata }: Registration): string {
-  return `registration:${metadata.namespace}/${metadata.name}`;
+/** How a registration is called between a node and the authority. */
+export function entryNameOf({ metadata }: Registration): string {
+  return `${metadata.namespace}/${metadata.name}`;
+}
+
+/** How a registration is called in records. */
+export function grantOf(registration: Registration): string {
+  return `registration:${entryNameOf(registration)}`;
 }
 
 interface Placed {
@@ -88,4 +95,11 @@ export function nodeRights(
   const met = ({ selectors: needed }: Registration): boolean =>
     needed.length > 0 && needed.every((selector) => selectors.has(selector));
   return all.filter((one) => one.node !== undefined && (one.spiffeId === spiffeId || met(one)));
+}
+
+/** By which of its rights a node may ask for this identity; undefined where it may not. */
+export function rightTo(granted: readonly Registration[], spiffeId: string): Registration | undefined {
+  const right = granted.find((one) => nodeMayAskFor(one, spiffeId));
+  // A wildcard is about workloads: nobody meant the mesh's own servers by it.
+  return right === undefined || isReserved(parseSpiffeId(spiffeId)) ? undefined : right;
 }

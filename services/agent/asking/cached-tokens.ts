@@ -2,8 +2,8 @@ import { decodeJwt } from 'jose';
 import type { Registration } from '#policies/documents/index.ts';
 import { GarrisonError } from '#proto/errors/index.ts';
 import type { Clock } from '#runtime/clock.ts';
+import { entryNameOf } from '#services/workload/registrations.ts';
 import type { SvidSource } from '#services/workload/svid-source.ts';
-import { entryNameOf } from './remote-svids.ts';
 
 export interface CachedTokensOptions {
   readonly source: SvidSource;

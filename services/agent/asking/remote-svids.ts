@@ -6,6 +6,7 @@ import type { Registration } from '#policies/documents/index.ts';
 import { errorCodes, GarrisonError, toGrpcStatus } from '#proto/errors/index.ts';
 import type { EntryRequest, SignedX509, SignX509Result } from '#proto/gen/garrison/v1/node-entries.ts';
 import { identifyPeer } from '#runtime/peer.ts';
+import { entryNameOf } from '#services/workload/registrations.ts';
 import type { Leaf, SvidSource } from '#services/workload/svid-source.ts';
 import type { AuthorityLink } from './authority-link.ts';
 import { Batches } from './batches.ts';
@@ -39,11 +40,6 @@ export function remoteSvids(link: AuthorityLink): SvidSource {
 function unavailable(error: unknown): never {
   const late = error instanceof GarrisonError && error.code === 'DEADLINE_EXCEEDED';
   throw late ? new GarrisonError('UNAVAILABLE', 'the authority did not sign in time', { cause: error }) : error;
-}
-
-/** How a registration is called between a node and the authority. */
-export function entryNameOf({ metadata }: Registration): string {
-  return `${metadata.namespace}/${metadata.name}`;
 }
 
 /** What came back is handed on only if it is what was asked for. */

@@ -1,7 +1,6 @@
-import { isReserved } from '#ca/identity-template.ts';
 import { parseSpiffeId, type SpiffeId } from '#ca/spiffe-id.ts';
 import { GarrisonError } from '#proto/errors/index.ts';
-import { grantOf, nodeMayAskFor, nodeRights, type Registrations } from '#services/workload/registrations.ts';
+import { grantOf, nodeRights, rightTo, type Registrations } from '#services/workload/registrations.ts';
 import type { Claim } from './claim.ts';
 
 const place = 'metadata.ImpersonatedIdentity';
@@ -14,11 +13,9 @@ export function impersonate(claim: Claim, wanted: unknown, registrations: Regist
   const id = readWanted(wanted);
   const { current } = registrations;
   if (current === undefined) throw new GarrisonError('UNAVAILABLE', 'the registrations are not read yet');
-  const right = nodeRights(current, claim.id.toString(), claim.nodeSelectors ?? new Set()).find((one) =>
-    nodeMayAskFor(one, id.toString()),
-  );
-  // A wildcard is about workloads: nobody meant the mesh's own servers by it.
-  if (right === undefined || isReserved(id)) {
+  const granted = nodeRights(current, claim.id.toString(), claim.nodeSelectors ?? new Set());
+  const right = rightTo(granted, id.toString());
+  if (right === undefined) {
     throw new GarrisonError('PERMISSION_DENIED', 'this caller may not ask for the identity of another', {
       place,
       remedy: 'name the identity in `node.identities` of a Registration for the caller',

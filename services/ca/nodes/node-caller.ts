@@ -1,10 +1,8 @@
-import { isReserved } from '#ca/identity-template.ts';
 import type { SerialHex } from '#ca/issue/serial.ts';
-import { parseSpiffeId } from '#ca/spiffe-id.ts';
 import type { Registration } from '#policies/documents/index.ts';
 import { GarrisonError } from '#proto/errors/index.ts';
 import type { CallContext } from '#runtime/grpc/method.ts';
-import { nodeMayAskFor, nodeRights, type Registrations } from '#services/workload/registrations.ts';
+import { entryNameOf, nodeRights, rightTo, type Registrations } from '#services/workload/registrations.ts';
 import { nodeSelectorsOf } from '../attest-node/node-grant.ts';
 import { issuedEntry, joinAgain } from '../certificate-service/issued-entry.ts';
 import type { Ledger } from '../ledger/port.ts';
@@ -32,11 +30,6 @@ export interface NodeRights {
   entry(name: string): Registration;
 }
 
-/** How a registration is called between a node and the authority. */
-export function entryNameOf({ metadata }: Registration): string {
-  return `${metadata.namespace}/${metadata.name}`;
-}
-
 /**
  * By the node's own SVID over mTLS: the TLS layer has verified chain, time and revocation as it knew it when the connection
  * was made; here the very certificate must be the one the ledger knows, and not revoked by now.
@@ -59,10 +52,7 @@ export function rightsOf({ spiffeId, selectors }: NodeCaller, registrations: Reg
       remedy: 'add a Registration for it with `node.identities`',
     });
   }
-  const mayAskFor = (entry: Registration): boolean =>
-    granted.some((right) => nodeMayAskFor(right, entry.spiffeId)) &&
-    // A wildcard is about workloads: nobody meant the mesh's own servers by it.
-    !isReserved(parseSpiffeId(entry.spiffeId));
+  const mayAskFor = (entry: Registration): boolean => rightTo(granted, entry.spiffeId) !== undefined;
   return {
     entries: () => all.filter(mayAskFor),
     entry: (name) => {

@@ -2,10 +2,10 @@ import type { JwtKey } from '#ca/jwt/jwt-key.ts';
 import type { Registration } from '#policies/documents/index.ts';
 import { NodeTrust, type JwtAuthority, type NodeEntry } from '#proto/gen/garrison/v1/node-entries.ts';
 import type { Changes } from '#services/workload/changes.ts';
+import { entryNameOf } from '#services/workload/registrations.ts';
 import type { Trust } from '#services/workload/trust.ts';
 import type { Authorities } from '../authority/authorities.ts';
 import type { Revocations } from '../revocations.ts';
-import { entryNameOf } from './node-caller.ts';
 
 export interface TrustParts {
   readonly trust: Trust;
