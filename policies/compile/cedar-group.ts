@@ -3,6 +3,7 @@ import type { Place } from '#schema/place.ts';
 import type { CedarEngine, CedarProgram } from '../cedar/engine.ts';
 import type { CedarPolicy } from '../documents/model.ts';
 import { policyName } from './rule-compiler.ts';
+import { isSameList } from './same-list.ts';
 
 /** One policy of a CedarPolicy document, as verdicts name it. */
 export interface CedarRule {
@@ -27,7 +28,7 @@ export class CedarGroup {
 
   /** A permit is in force: what nothing permits is denied, as with an ALLOW policy. */
   get permitInForce(): boolean {
-    return (this.#permits ??= this.policies.some(({ policy }) => this.#engine.effects(policy).includes('permit')));
+    return (this.#permits ??= this.#findPermits());
   }
 
   /** Entities are seen by the policies of their own document, so a document that has some is evaluated by itself. */
@@ -42,6 +43,14 @@ export class CedarGroup {
   /** Now, and not when the first request asks. */
   prepare(): void {
     this.#programs ??= this.#prepare();
+    this.#permits ??= this.#findPermits();
+  }
+
+  /** Takes over what was made ready of the very same documents for another revision. */
+  adopt(other: CedarGroup): void {
+    if (this.#engine !== other.#engine || !isSameList(this.policies, other.policies)) return;
+    this.#programs ??= other.#programs;
+    this.#permits ??= other.#permits;
   }
 
   /** The policy that an answer names `ns/name#0`. */
@@ -56,6 +65,10 @@ export class CedarGroup {
       this.#rules.set(id, rule);
     }
     return rule;
+  }
+
+  #findPermits(): boolean {
+    return this.policies.some(({ policy }) => this.#engine.effects(policy).includes('permit'));
   }
 
   #prepare(): readonly CedarProgram[] {

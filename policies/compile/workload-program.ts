@@ -9,6 +9,7 @@ import { groupPolicies } from './groups.ts';
 import type { Groups, HandlerOf } from './groups.ts';
 import type { PeerModes } from './peer-modes.ts';
 import type { RuleCompiler } from './rule-compiler.ts';
+import { isSameList } from './same-list.ts';
 import type { Settings } from './settings.ts';
 
 /** Everything that is in force for one workload. Each transport is compiled when it is first spoken. */
@@ -66,7 +67,8 @@ export class WorkloadProgram {
    * changes. Which Handler a CUSTOM policy means is found out anew.
    */
   adopt(other: WorkloadProgram): void {
-    if (this.settings.strict !== other.settings.strict || !isSame(this.policies, other.policies)) return;
+    if (other.cedar !== undefined) this.cedar?.adopt(other.cedar);
+    if (this.settings.strict !== other.settings.strict || !isSameList(this.policies, other.policies)) return;
     if (this.policies.some(({ action }) => action === 'CUSTOM')) return;
     this.#http ??= other.#http;
     this.#tcp ??= other.#tcp;
@@ -93,8 +95,4 @@ export class WorkloadProgram {
       (policy) => policy.action !== 'CUSTOM' || this.#handlerOf(policy)?.check.protocol !== 'http',
     );
   }
-}
-
-function isSame(a: readonly unknown[], b: readonly unknown[]): boolean {
-  return a.length === b.length && a.every((item, i) => item === b[i]);
 }

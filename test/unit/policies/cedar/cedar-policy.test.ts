@@ -1,8 +1,10 @@
 import { describe, expect, test } from '@jest/globals';
 import { MapBag, compile, decide, describeFault, loadPolicies } from '#policies/index.ts';
-import type { AttributeValue, PolicySet } from '#policies/index.ts';
+import type { AttributeValue, PolicySet, Program } from '#policies/index.ts';
 import { cedarFor } from '#policies/cedar/index.ts';
+import type { CedarEngine } from '#policies/cedar/index.ts';
 import { wasmCedar } from '#policies/cedar/wasm-engine.ts';
+import { compileSteps } from '#policies/compile/program.ts';
 import { PolicyLoader } from '#policies/documents/index.ts';
 import { finish } from '#schema/index.ts';
 
@@ -12,6 +14,10 @@ function document(policy: string, name = 'x'): string {
   const lines = policy.split('\n').map((line) => `    ${line}`);
   const head = `apiVersion: garrison.dev/v1\nkind: CedarPolicy\nmetadata: { name: ${name}, namespace: shop }\n`;
   return `${head}spec:\n  policy: |\n${lines.join('\n')}\n`;
+}
+
+function handler(name: string): string {
+  return `apiVersion: garrison.dev/v1\nkind: Handler\nmetadata: { name: ${name}, namespace: shop }\nspec: { check: { protocol: grpc, address: "127.0.0.1:1" } }\n`;
 }
 
 function load(text: string): PolicySet {
@@ -88,6 +94,48 @@ test('policies of one text are numbered as they stand, beyond the tenth too', ()
     const request = new MapBag([...bag().entries(), ['request.method', `M${index}`]]);
     expect(decide(program, request)).toMatchObject({ effect: 'allow', policy: 'shop/x', rule: index });
   }
+});
+
+describe('a revision that replaces another', () => {
+  const calls = { prepare: 0, effects: 0 };
+  const counting: CedarEngine = {
+    validate: (text, declared) => cedar.validate(text, declared),
+    effects: (text) => ((calls.effects += 1), cedar.effects(text)),
+    prepare: (policies, entities) => ((calls.prepare += 1), cedar.prepare(policies, entities)),
+  };
+  const loader = new PolicyLoader();
+  const compileAfter = (policy: string, before?: Program): Program => {
+    const files = [
+      { name: 'a.yaml', text: document(policy) },
+      { name: 'b.yaml', text: handler(before === undefined ? 'first' : 'second') },
+    ];
+    const loaded = finish(loader.load(files, counting));
+    if (!loaded.ok) throw new Error(loaded.faults.map(describeFault).join('\n'));
+    Object.assign(calls, { prepare: 0, effects: 0 });
+    return finish(compileSteps(loaded.set, 1, before?.inUse));
+  };
+
+  const conditional = 'permit (principal, action, resource) when { context has "request.id" };';
+
+  test('takes over what was made ready of the same Cedar policies', () => {
+    const before = compileAfter(conditional);
+    expect(decide(before, bag())).toMatchObject({ effect: 'deny', policy: 'none' });
+    expect(calls).toEqual({ prepare: 1, effects: 1 });
+    const after = compileAfter(conditional, before);
+    expect(decide(after, bag())).toMatchObject({ effect: 'deny', policy: 'none' });
+    expect(decide(after, bag([['request.id', '1']]))).toMatchObject({ effect: 'allow', policy: 'shop/x', rule: 0 });
+    expect(calls).toEqual({ prepare: 0, effects: 0 });
+  });
+
+  test('makes others ready before a request asks', () => {
+    const before = compileAfter('permit (principal, action, resource);');
+    decide(before, bag());
+    const after = compileAfter(conditional, before);
+    const ready = { ...calls };
+    expect(ready).toEqual({ prepare: 1, effects: 1 });
+    expect(decide(after, bag())).toMatchObject({ effect: 'deny', policy: 'none' });
+    expect(calls).toEqual(ready);
+  });
 });
 
 describe('what may be remembered', () => {
