@@ -3,7 +3,7 @@ import { GarrisonError } from '#proto/errors/index.ts';
 import type { Invocation } from '../verb.ts';
 import { readAll, readInput } from './read-input.ts';
 
-export const passwordVariable = 'GARRISON_EXPORT_PASSWORD';
+const passwordVariable = 'GARRISON_EXPORT_PASSWORD';
 
 type Place = Pick<Invocation, 'env' | 'cwd' | 'stdin'> & {
   readonly flags: { readonly 'password-file': string | undefined };

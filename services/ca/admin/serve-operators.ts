@@ -1,6 +1,7 @@
 import { IdentityAdminService } from '#proto/gen/garrison/v1/identity.ts';
 import type { AdminServer } from '#runtime/admin-server.ts';
 import type { Clock } from '#runtime/clock.ts';
+import { defaultRefreshHintMs } from '#runtime/config/bundle-endpoint-config.ts';
 import type { GrpcServer } from '#runtime/grpc/server.ts';
 import type { Metrics } from '#runtime/metrics.ts';
 import { AuthorityUses } from '../authority-use/authority-uses.ts';
@@ -16,9 +17,6 @@ import { serveFederationAdmin } from './federation-admin.ts';
 import { admit, serveIdentityAdmin } from './identity-admin.ts';
 import { serveJwtAuthorityAdmin } from './jwt-authority-admin.ts';
 import { renewIssuing } from './renew-issuing.ts';
-
-/** SPIFFE Trust Domain and Bundle §5.3. */
-const defaultRefreshHintMs = 300_000;
 
 export interface OperatorParts {
   readonly admin: AdminServer;

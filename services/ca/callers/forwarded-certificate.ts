@@ -1,7 +1,7 @@
 import { GarrisonError } from '#proto/errors/index.ts';
 
 /** One element of `x-forwarded-client-cert`: what one proxy says of the certificate that it was shown. */
-export type ForwardedCertificate = ReadonlyMap<string, readonly string[]>;
+type ForwardedCertificate = ReadonlyMap<string, readonly string[]>;
 
 const keys: ReadonlySet<string> = new Set(['by', 'hash', 'cert', 'chain', 'subject', 'uri', 'dns']);
 const maxCharacters = 16_384;

@@ -59,14 +59,14 @@ export class Relationship {
     const { clock, random, signal } = this.#options;
     while (this.config.endpoint !== undefined && !signal.aborted) {
       await this.refresh().catch(() => undefined);
-      const interval = this.intervalMs();
+      const interval = this.#intervalMs();
       const wait =
         this.#answered === undefined ? Math.min(firstRetryMs * 2 ** (this.#failures - 1), interval) : interval;
       await clock.sleep(wait * (0.9 + 0.2 * random()), signal);
     }
   }
 
-  intervalMs(): number {
+  #intervalMs(): number {
     const hint = this.#current?.document.refreshHintSeconds ?? defaultHintSeconds;
     return this.config.refreshMs ?? Math.min(Math.max(hint, 1), longestSeconds) * 1000;
   }

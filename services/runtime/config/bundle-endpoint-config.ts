@@ -16,7 +16,8 @@ export interface BundleEndpointConfig {
   readonly refreshHintMs: number;
 }
 
-const defaultHintMs = 300_000;
+/** SPIFFE Trust Domain and Bundle §5.3. */
+export const defaultRefreshHintMs = 300_000;
 
 /** An address alone, or all that can be said. */
 export function bundleEndpointShape(folder: string): Shape<BundleEndpointConfig> {
@@ -32,7 +33,7 @@ export function bundleEndpointShape(folder: string): Shape<BundleEndpointConfig>
     }),
     key: field(pathIn(folder), { describe: 'https_web: the PEM file of its private key' }),
     refreshHint: field(duration({ minMs: 1000, maxMs: 24 * 3_600_000 }), {
-      default: defaultHintMs,
+      default: defaultRefreshHintMs,
       describe: 'how often others should ask; `5m`',
     }),
   });
@@ -50,7 +51,7 @@ export function bundleEndpointShape(folder: string): Shape<BundleEndpointConfig>
   const short: Shape<BundleEndpointConfig> = map(address, (listen) => ({
     listen,
     web: undefined,
-    refreshHintMs: defaultHintMs,
+    refreshHintMs: defaultRefreshHintMs,
   }));
   return {
     read: (node, reading) => (node.kind === 'map' ? whole : short).read(node, reading),
