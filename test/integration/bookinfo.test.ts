@@ -6,6 +6,7 @@ import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { freePort } from '#test/fakes/free-port.ts';
 
 const program = join(import.meta.dirname, '../../cli/demo/bookinfo/main.ts');
 const children: ChildProcess[] = [];
@@ -30,15 +31,6 @@ function startRouter(): Server {
     outgoing.on('error', () => response.writeHead(502).end());
     incoming.pipe(outgoing);
   }).listen(0, '127.0.0.1');
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }
 
 async function start(name: string, version: string): Promise<void> {

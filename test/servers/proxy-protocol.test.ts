@@ -1,15 +1,16 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { type AddressInfo, connect, createServer } from 'node:net';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { freePort } from '#test/fakes/free-port.ts';
+import { envoyProgram } from '#test/fakes/python-peers.ts';
 import { get, tlsSocket } from '#test/fakes/raw-http.ts';
 import { type World, anyPort, spiffeIdOf, startWorld } from '#test/fakes/sidecar-world.ts';
 
-const envoy = join(import.meta.dirname, '../../node_modules/.venv/bin/envoy');
 const ports = { V1: 0, V2: 0, reader: 0 };
 
 interface Vector {
@@ -28,14 +29,6 @@ const bytesOf = ({ text, hex }: Vector): Buffer =>
 let world: World;
 let process: ChildProcess;
 let folder: string;
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  return port;
-}
 
 const at = (where: number): unknown => ({ socket_address: { address: '127.0.0.1', port_value: where } });
 const typed = (type: string, more: object): unknown => ({ '@type': `type.googleapis.com/${type}`, ...more });
@@ -105,7 +98,6 @@ function balancer(version: 'V1' | 'V2', port: number, sidecar: number): { listen
 }
 
 beforeAll(async () => {
-  if (!existsSync(envoy)) throw new Error('no Envoy: `.ci/run` says how to install it');
   world = await startWorld();
   const app = await world.application((_request, response) => response.end('hello'));
   const { inboundPort } = await world.sidecar({
@@ -121,7 +113,7 @@ beforeAll(async () => {
   const listeners = [...sides.map(({ listener }) => listener), reader(ports.reader)];
   const resources = { listeners, clusters: sides.map(({ cluster }) => cluster) };
   writeFileSync(file, JSON.stringify({ static_resources: resources }));
-  process = spawn(envoy, ['-c', file, '--use-dynamic-base-id', '--concurrency', '1'], {
+  process = spawn(envoyProgram(), ['-c', file, '--use-dynamic-base-id', '--concurrency', '1'], {
     stdio: ['ignore', 'ignore', 'pipe'],
   });
   for await (const line of createInterface({ input: process.stderr! })) {

@@ -1,13 +1,12 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { encodeReport } from '#proto/attributes/index.ts';
 import { systemClock } from '#runtime/clock.ts';
+import { freePort } from '#test/fakes/free-port.ts';
 import { reportBag } from '#test/fakes/report-bag.ts';
 import { Collector, urlOf } from './collector.ts';
 
@@ -106,13 +105,4 @@ async function queryUntilThere(port: number, query: string): Promise<Sample[]> {
     }
     await systemClock.sleep(100);
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }
