@@ -2,8 +2,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { run } from '#cli/run.ts';
-import { systemClock } from '#runtime/clock.ts';
+import { runVerb } from '#test/fakes/run-verb.ts';
 
 const good =
   'apiVersion: security.istio.io/v1\nkind: PeerAuthentication\nmetadata: { name: x, namespace: shop }\nspec: { mtls: { mode: STRICT } }\n';
@@ -51,21 +50,7 @@ interface Ran {
 }
 
 async function garrison(...args: string[]): Promise<Ran> {
-  let [out, err] = ['', ''];
-  const code = await run(args, {
-    env: {},
-    cwd,
-    stdin: (async function* () {})(),
-    clock: systemClock,
-    signal: new AbortController().signal,
-    stdout: (text) => {
-      out += text;
-    },
-    stderr: (text) => {
-      err += text;
-    },
-    version: '0.0.0',
-  });
+  const { code, stdout: out, stderr: err } = await runVerb(args, { cwd });
   return { code, out: out.replaceAll(`${cwd}/`, ''), err: err.replaceAll(`${cwd}/`, '') };
 }
 
