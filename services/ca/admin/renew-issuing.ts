@@ -2,6 +2,7 @@ import type { Signer } from '#ca/keys/signer.ts';
 import { GarrisonError } from '#proto/errors/index.ts';
 import type { RenewIssuingRequest, RenewIssuingResponse } from '#proto/gen/garrison/v1/identity.ts';
 import type { Clock } from '#runtime/clock.ts';
+import { deadline } from '#runtime/deadline.ts';
 import type { BidiHandler, CallContext } from '#runtime/grpc/method.ts';
 import type { Authorities } from '../authority/authorities.ts';
 import type { AuthorityDesk } from '../authority/authority-desk.ts';
@@ -31,9 +32,8 @@ export function renewIssuing(parts: Parts): BidiHandler<RenewIssuingRequest, Ren
     // Whoever goes away half way, or falls asleep, must not keep the desk waiting.
     const gone = (): void => answered.reject(new GarrisonError('CANCELLED', 'the operator went away without signing'));
     answered.promise.catch(() => undefined);
-    context.signal.addEventListener('abort', gone, { once: true });
-    const done = new AbortController();
-    void clock.sleep(patienceMs, done.signal).then(gone);
+    const patience = deadline(clock, patienceMs, context.signal);
+    patience.signal.addEventListener('abort', gone, { once: true });
     const remote: Signer = {
       publicKey: root.publicKey,
       sign: (message) => {
@@ -41,7 +41,7 @@ export function renewIssuing(parts: Parts): BidiHandler<RenewIssuingRequest, Ren
         return answered.promise;
       },
     };
-    const renewed = authorityDesk.renewIssuing(remote).finally(() => done.abort());
+    const renewed = authorityDesk.renewIssuing(remote).finally(patience.done);
     const failed = renewed.then(() => asked.promise);
     failed.catch(() => undefined);
     let first = true;
