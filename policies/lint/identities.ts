@@ -31,9 +31,11 @@ export const identityWithoutMtls: LintRule = {
   summary: 'A rule that keeps callers out by their identity is slipped past by one who comes without a certificate.',
   *check(set): Generator<Observation> {
     for (const { policy, rule, index } of eachRule(set)) {
+      const fields = ruleFieldsOf(rule).filter(({ key }) => identityKeys.has(key));
+      if (fields.length === 0) continue;
       const mode = modeFor(policy, set);
       if (mode === 'STRICT') continue;
-      for (const field of ruleFieldsOf(rule).filter(({ key }) => identityKeys.has(key))) {
+      for (const field of fields) {
         const guards = guardingList(field, policy.action).length > 0 && !keepsOutNobodies(field, policy);
         if (guards) {
           yield observeRule(policy, index, policy.action === 'ALLOW' ? field.notPath : field.path, {

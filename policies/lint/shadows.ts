@@ -51,8 +51,19 @@ export interface Shadow {
   readonly by: EffectiveRule;
 }
 
+/** Two rules of the linter tell of them, and they are dear to find. */
+const found = new WeakMap<PolicySet, readonly Shadow[]>();
+
 /** Each rule that another makes idle, once. Of two that say the same, the later one is idle. */
-export function* shadows(set: PolicySet): Generator<Shadow> {
+export function shadows(set: PolicySet): readonly Shadow[] {
+  const known = found.get(set);
+  if (known !== undefined) return known;
+  const all = [...findShadows(set)];
+  found.set(set, all);
+  return all;
+}
+
+function* findShadows(set: PolicySet): Generator<Shadow> {
   const live = effectiveRules(set).filter(
     ({ policy }) => !policy.dryRun && (policy.action === 'ALLOW' || policy.action === 'DENY'),
   );
