@@ -53,7 +53,7 @@ export class PostgresLedger implements SharedLedger {
     const pool = openPool(options);
     try {
       await checkDurable(pool);
-      await openSchema(pool);
+      await transaction(pool, createPostgresSchema);
       const ledger = new PostgresLedger(options, pool);
       const abandoned = await ledger.#lease.claim();
       if (abandoned > 0)
@@ -183,13 +183,15 @@ export class PostgresLedger implements SharedLedger {
     const { clock } = this.#options;
     while (!signal.aborted) {
       const client = await this.#pool.connect().catch(() => undefined);
+      let alone: boolean | undefined;
       try {
         const sql = 'SELECT pg_try_advisory_lock($1) AS alone';
         const answer = await client?.query<{ alone: boolean }>(sql, [locks[task]]).catch(() => undefined);
-        if (answer?.rows[0]?.alone === true) await work();
+        alone = answer?.rows[0]?.alone;
+        if (alone === true) await work();
       } finally {
-        // With the connection goes the lock.
-        client?.release(true);
+        // With the connection goes the lock, which may be held where nothing was answered.
+        client?.release(alone !== false);
       }
       await clock.sleep(renewMs, signal);
     }
@@ -368,16 +370,5 @@ async function checkDurable(pool: Pool): Promise<void> {
       place: 'ca.database',
       remedy: `set it on: what is acknowledged must be on the disk`,
     });
-  }
-}
-
-async function openSchema(pool: Pool): Promise<void> {
-  const client = await pool.connect();
-  let done = false;
-  try {
-    await createPostgresSchema(client);
-    done = true;
-  } finally {
-    client.release(!done);
   }
 }

@@ -88,22 +88,15 @@ const second = `CREATE INDEX leaves_by_end ON intents (not_after, issuer_key_id)
 
 const steps: readonly string[] = [first + recordFunction, second];
 
-/** Makes the tables, or brings older ones forward. Of several processes that start together one does it. */
+/** Makes the tables, or brings older ones forward. In a transaction, of several processes that start together one does it. */
 export async function createPostgresSchema(client: ClientBase): Promise<void> {
-  await client.query('BEGIN');
-  try {
-    await client.query('SELECT pg_advisory_xact_lock($1)', [locks.schema]);
-    await client.query('CREATE SCHEMA IF NOT EXISTS garrison');
-    await client.query('SET LOCAL search_path = garrison');
-    await client.query('CREATE TABLE IF NOT EXISTS format (version integer NOT NULL)');
-    const { rows } = await client.query<{ version: number }>('SELECT max(version) AS version FROM format');
-    const found = rows[0]?.version ?? 0;
-    if (found > steps.length) throw newerLedger(found, steps.length);
-    for (const step of steps.slice(found)) await client.query(step);
-    if (found < steps.length) await client.query('INSERT INTO format VALUES ($1)', [steps.length]);
-    await client.query('COMMIT');
-  } catch (error) {
-    await client.query('ROLLBACK');
-    throw error;
-  }
+  await client.query('SELECT pg_advisory_xact_lock($1)', [locks.schema]);
+  await client.query('CREATE SCHEMA IF NOT EXISTS garrison');
+  await client.query('SET LOCAL search_path = garrison');
+  await client.query('CREATE TABLE IF NOT EXISTS format (version integer NOT NULL)');
+  const { rows } = await client.query<{ version: number }>('SELECT max(version) AS version FROM format');
+  const found = rows[0]?.version ?? 0;
+  if (found > steps.length) throw newerLedger(found, steps.length);
+  for (const step of steps.slice(found)) await client.query(step);
+  if (found < steps.length) await client.query('INSERT INTO format VALUES ($1)', [steps.length]);
 }
