@@ -17,7 +17,10 @@ for (const dotted of Object.values(oids)) {
 
 /** The dotted form of an object identifier that this library has a name for. */
 export function knownOid(bytes: Uint8Array, from: number, to: number): string | undefined {
-  return known.get(sumOf(bytes, from, to))?.find(({ content }) => isAt(content, bytes, from, to))?.dotted;
+  for (const { content, dotted } of known.get(sumOf(bytes, from, to)) ?? []) {
+    if (isAt(content, bytes, from, to)) return dotted;
+  }
+  return undefined;
 }
 
 function sumOf(bytes: Uint8Array, from: number, to: number): number {

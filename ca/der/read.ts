@@ -4,18 +4,22 @@ import { tags } from './tags.ts';
 
 /** One element as it stood in the input: where it lies; views of it are made when they are asked for. */
 export class DerElement {
-  readonly tag: number;
   readonly bytes: Uint8Array;
   readonly from: number;
   readonly to: number;
   readonly #start: number;
 
-  constructor(tag: number, bytes: Uint8Array, [start, from, to]: readonly [number, number, number]) {
-    this.tag = tag;
+  /** Identifier, length and content lie from `start` to `to`, the content from `from` on. */
+  constructor(bytes: Uint8Array, start: number, from: number, to: number) {
     this.bytes = bytes;
     this.#start = start;
     this.from = from;
     this.to = to;
+  }
+
+  /** Tag numbers up to 30 stand in the identifier octet itself. */
+  get tag(): number {
+    return this.bytes[this.#start] ?? 0;
   }
 
   /** Identifier, length and content: the very bytes, for signatures. */
@@ -65,7 +69,7 @@ export class DerReader {
     const to = from + length;
     if (to > this.#end) throw this.fault('is cut short');
     this.#at = to;
-    return new DerElement(tag, this.#bytes, [start, from, to]);
+    return new DerElement(this.#bytes, start, from, to);
   }
 
   expect(tag: number, name: string): DerElement {
@@ -94,13 +98,13 @@ export class DerReader {
   }
 
   oid(name: string): string {
-    return readOid(this.expect(tags.oid, name), (why) => this.fault(why));
+    return readOid(this.expect(tags.oid, name), this);
   }
 
   /** A non-negative integer as big-endian bytes without a sign octet. */
   unsignedInteger(name: string): Uint8Array {
     const { content } = this.expect(tags.integer, name);
-    checkInteger(content, (why) => this.fault(`${why} in \`${name}\``));
+    checkInteger(content, this, name);
     if ((content[0] ?? 0) >= 0x80) throw this.fault(`has a negative integer in \`${name}\``);
     return content.length > 1 && content[0] === 0 ? content.subarray(1) : content;
   }
@@ -157,34 +161,35 @@ export class DerReader {
   }
 }
 
-export type Refuse = (why: string) => GarrisonError;
-
-export function checkInteger(content: Uint8Array, refuse: Refuse): void {
-  const [first, second] = content;
-  if (first === undefined) throw refuse('has an integer without content');
+/** `inside` is the reader it came from, for the place in a refusal. */
+export function checkInteger(content: Uint8Array, inside: DerReader, name?: string): void {
+  const first = content[0];
+  const second = content[1];
+  const where = name === undefined ? '' : ` in \`${name}\``;
+  if (first === undefined) throw inside.fault(`has an integer without content${where}`);
   if (second === undefined) return;
   if ((first === 0 && second < 0x80) || (first === 0xff && second >= 0x80)) {
-    throw refuse('has an integer that is not in its shortest form');
+    throw inside.fault(`has an integer that is not in its shortest form${where}`);
   }
 }
 
-export function readOid(found: DerElement, refuse: Refuse): string {
+export function readOid(found: DerElement, inside: DerReader): string {
   const known = knownOid(found.bytes, found.from, found.to);
   if (known !== undefined) return known;
   const arcs: number[] = [];
   let value = 0;
   let inArc = false;
   for (const byte of found.content) {
-    if (!inArc && byte === 0x80) throw refuse('has an object identifier that is not in its shortest form');
+    if (!inArc && byte === 0x80) throw inside.fault('has an object identifier that is not in its shortest form');
     value = value * 128 + (byte & 0x7f);
-    if (value > 0xffffffff) throw refuse('has an object identifier with too large a number');
+    if (value > 0xffffffff) throw inside.fault('has an object identifier with too large a number');
     inArc = byte >= 0x80;
     if (inArc) continue;
     arcs.push(value);
     value = 0;
   }
   const [head, ...rest] = arcs;
-  if (head === undefined || inArc) throw refuse('has an object identifier that is cut short');
+  if (head === undefined || inArc) throw inside.fault('has an object identifier that is cut short');
   const first = head < 40 ? 0 : head < 80 ? 1 : 2;
   return [first, head - first * 40, ...rest].join('.');
 }

@@ -1,5 +1,5 @@
 import { GarrisonError } from '#proto/errors/index.ts';
-import { pino } from 'pino';
+import { type BaseLogger, pino } from 'pino';
 
 export const logLevels = ['debug', 'info', 'warn', 'error', 'silent'] as const;
 export type LogLevel = (typeof logLevels)[number];
@@ -38,20 +38,23 @@ export function createLogger(options: LoggerOptions = {}): Logger {
   );
 }
 
-interface Sink {
-  debug(fields: object, event: string): void;
-  info(fields: object, event: string): void;
-  warn(fields: object, event: string): void;
-  error(fields: object, event: string): void;
+type Sink = Pick<BaseLogger, 'debug' | 'info' | 'warn' | 'error'> & {
+  isLevelEnabled(level: string): boolean;
   child(fields: object): Sink;
-}
+};
 
 function wrap(sink: Sink): Logger {
+  const at =
+    (level: 'debug' | 'info' | 'warn' | 'error') =>
+    (event: string, fields?: Readonly<Record<string, unknown>>): void => {
+      // What nobody will read is not made readable.
+      if (sink.isLevelEnabled(level)) sink[level](readable(fields), event);
+    };
   return {
-    debug: (event, fields) => sink.debug(readable(fields), event),
-    info: (event, fields) => sink.info(readable(fields), event),
-    warn: (event, fields) => sink.warn(readable(fields), event),
-    error: (event, fields) => sink.error(readable(fields), event),
+    debug: at('debug'),
+    info: at('info'),
+    warn: at('warn'),
+    error: at('error'),
     child: (fields) => wrap(sink.child(readable(fields))),
   };
 }
