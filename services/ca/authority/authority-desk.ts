@@ -1,11 +1,12 @@
+import { authorityId } from '#ca/authority-id.ts';
 import type { GivenChain } from '#ca/issue/check-chain.ts';
 import { readPublicKey } from '#ca/keys/public-key.ts';
 import type { Signer } from '#ca/keys/signer.ts';
 import { GarrisonError } from '#proto/errors/index.ts';
 import type { AuthorityRecord, AuthorityState } from '../ledger/port.ts';
 import type { Authorities, Authority } from './authorities.ts';
-import { keyRoles, type KeyRole } from '../keys/key-store.ts';
-import { authorityId, writeAuthorityFiles, type AuthorityOptions } from './authority-files.ts';
+import { keyRoles, type KeyPlace, type KeyRole } from '../keys/key-store.ts';
+import { writeAuthorityFiles, type AuthorityOptions } from './authority-files.ts';
 import { createIssuing } from './create-authority.ts';
 import { loadAuthorities } from './load-authority.ts';
 
@@ -157,14 +158,19 @@ export class AuthorityDesk {
     return this.#find(record.id);
   }
 
-  /** What is revoked is revoked, whether or not its keys can be deleted now. */
-  async #forget({ id, root, issuing, record }: Authority, role: KeyRole): Promise<void> {
-    const { keys, logger } = this.#options;
+  #forget({ id: authority, root, issuing, record }: Authority, role: KeyRole): Promise<void> {
     const key = { root: root.publicKey, issuing: issuing.publicKey, jwt: readPublicKey(record.jwtKey) }[role];
+    return this.#drop({ authority, role, key });
+  }
+
+  /** What is revoked is revoked, whether or not its keys can be deleted now. */
+  async #drop(place: KeyPlace): Promise<void> {
+    const { keys, logger } = this.#options;
     try {
-      await keys.remove({ authority: id, role, key });
+      await keys.remove(place);
     } catch (error) {
-      logger.error('a key that signs no more was not deleted', { authority: id, role, error });
+      const { authority, role } = place;
+      logger.error('a key that signs no more was not deleted', { authority, role, error });
     }
   }
 
@@ -180,12 +186,7 @@ export class AuthorityDesk {
   async forgetJwtKey({ id, jwtKey }: AuthorityRecord): Promise<void> {
     const opened = this.#authorities.all.filter(({ state }) => state !== 'revoked');
     if (opened.some(({ record }) => same(record.jwtKey, jwtKey))) return;
-    const { keys, logger } = this.#options;
-    try {
-      await keys.remove({ authority: id, role: 'jwt', key: readPublicKey(jwtKey) });
-    } catch (error) {
-      logger.error('a key that signs no more was not deleted', { authority: id, role: 'jwt', error });
-    }
+    await this.#drop({ authority: id, role: 'jwt', key: readPublicKey(jwtKey) });
   }
 
   /** Takes up what another process did. */

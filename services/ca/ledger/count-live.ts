@@ -1,6 +1,6 @@
 import type { SQLInputValue } from 'node:sqlite';
 import type { LiveCount } from './port.ts';
-import type { Row } from './rows.ts';
+import { readLive, type Row } from './rows.ts';
 
 /** Left to itself SQLite takes the index that spares it the grouping, and with that reads everything. */
 const all = `
@@ -21,9 +21,8 @@ const out = `
 export function countLive(rows: (sql: string, ...values: SQLInputValue[]) => Row[], at: Date): LiveCount[] {
   const counts = new Map<string, number>();
   const add = (sql: string, sign: 1 | -1): void => {
-    for (const { issuer_key_id: id, leaves } of rows(sql, at.getTime())) {
-      const issuer = id instanceof Uint8Array ? Buffer.from(id).toString('hex') : '';
-      counts.set(issuer, (counts.get(issuer) ?? 0) + sign * Number(leaves));
+    for (const { issuerKeyId, leaves } of rows(sql, at.getTime()).map(readLive)) {
+      counts.set(issuerKeyId, (counts.get(issuerKeyId) ?? 0) + sign * leaves);
     }
   };
   add(all, 1);

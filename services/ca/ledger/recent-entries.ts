@@ -1,14 +1,11 @@
 import type { SerialHex } from '#ca/issue/serial.ts';
 import type { LedgerEntry } from './port.ts';
 
+const most = 1024;
+
 /** Entries that were looked up last. */
 export class RecentEntries {
   readonly #entries = new Map<SerialHex, LedgerEntry>();
-  readonly #most: number;
-
-  constructor(most = 1024) {
-    this.#most = most;
-  }
 
   get(serial: SerialHex): LedgerEntry | undefined {
     return this.#entries.get(serial);
@@ -16,7 +13,7 @@ export class RecentEntries {
 
   set(serial: SerialHex, entry: LedgerEntry): void {
     const [oldest] = this.#entries.keys();
-    if (this.#entries.size >= this.#most && oldest !== undefined) this.#entries.delete(oldest);
+    if (this.#entries.size >= most && oldest !== undefined) this.#entries.delete(oldest);
     this.#entries.set(serial, entry);
   }
 

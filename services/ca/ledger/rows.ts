@@ -1,6 +1,15 @@
 import type { ProfileName } from '#ca/issue/profiles.ts';
 import type { SerialHex } from '#ca/issue/serial.ts';
-import type { AuthorityRecord, AuthorityState, EntryState, JwtEntry, LedgerEntry, StoredToken } from './port.ts';
+import type {
+  AuthorityRecord,
+  AuthorityState,
+  ConcludedEntry,
+  EntryState,
+  JwtEntry,
+  LedgerEntry,
+  LiveCount,
+  StoredToken,
+} from './port.ts';
 
 export type Row = Readonly<Record<string, string | number | Uint8Array | null>>;
 
@@ -21,6 +30,10 @@ function bytes(row: Row, column: string): Uint8Array {
   return value instanceof Uint8Array ? value : new Uint8Array(0);
 }
 const hex = (row: Row, column: string): string => Buffer.from(bytes(row, column)).toString('hex');
+
+/** What `readEntry` reads, of intents `i`, their outcomes `o` and revocations `r`. */
+export const entryColumns =
+  'i.*, o.state, o.certificate, o.reason, o.concluded_at, r.revoked_at, r.reason AS revocation';
 
 export function readEntry(row: Row): LedgerEntry {
   const certificate = row['certificate'];
@@ -45,6 +58,14 @@ export function readEntry(row: Row): LedgerEntry {
     revokedAt: optionalDate(row, 'revoked_at'),
     revocation: optionalText(row, 'revocation'),
   };
+}
+
+export function readPositioned(row: Row): ConcludedEntry {
+  return { position: number(row, 'position'), entry: readEntry(row) };
+}
+
+export function readLive(row: Row): LiveCount {
+  return { issuerKeyId: hex(row, 'issuer_key_id'), leaves: number(row, 'leaves') };
 }
 
 export function readToken(row: Row): StoredToken {

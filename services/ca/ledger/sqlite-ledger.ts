@@ -9,19 +9,13 @@ import { GroupCommit } from './group-commit.ts';
 import type * as port from './port.ts';
 import { RecentEntries } from './recent-entries.ts';
 import { refuseRedemption } from './redeem.ts';
-import { readAuthority, readEntry, readJwt, readToken, type Row } from './rows.ts';
+import { entryColumns, readAuthority, readEntry, readJwt, readPositioned, readToken, type Row } from './rows.ts';
 import { createSchema } from './sqlite-schema.ts';
 
-const entryColumns = `
-  SELECT i.*, o.state, o.certificate, o.reason, o.concluded_at, r.revoked_at, r.reason AS revocation
+const entries = `SELECT ${entryColumns}
   FROM intents i LEFT JOIN outcomes o USING (number) LEFT JOIN revocations r USING (number)`;
 
 const hex = (text: string): Buffer => Buffer.from(text, 'hex');
-
-const readPositioned = (row: Row): port.ConcludedEntry => ({
-  position: Number(row['position']),
-  entry: readEntry(row),
-});
 
 const insertIntent = `
   INSERT INTO intents (serial, profile, spiffe_id, dns_names, not_before, not_after, issuer_key_id, public_key_hash,
@@ -122,7 +116,7 @@ export class SqliteLedger implements port.Ledger {
     const known = this.#recent.get(serial);
     if (known !== undefined) return Promise.resolve(known);
     return this.#read(() => {
-      const row = this.#statement(`${entryColumns} WHERE i.serial = ?`).get(hex(serial));
+      const row = this.#statement(`${entries} WHERE i.serial = ?`).get(hex(serial));
       if (row === undefined) return undefined;
       const entry = readEntry(row as Row);
       if (entry.state !== 'intended') this.#recent.set(serial, entry);
@@ -132,7 +126,7 @@ export class SqliteLedger implements port.Ledger {
 
   list(filter: port.EntryFilter): Promise<readonly port.LedgerEntry[]> {
     const { sql: where, values } = entryConditions(filter);
-    const sql = `${entryColumns} ${where} ORDER BY i.number DESC LIMIT ?`;
+    const sql = `${entries} ${where} ORDER BY i.number DESC LIMIT ?`;
     return this.#read(() => this.#rows(sql, ...values, filter.limit).map(readEntry));
   }
 
@@ -164,16 +158,14 @@ export class SqliteLedger implements port.Ledger {
   }
 
   entriesAfter(position: number, limit: number): Promise<readonly port.ConcludedEntry[]> {
-    const sql = `SELECT i.*, o.position, o.state, o.certificate, o.reason, o.concluded_at, r.revoked_at,
-        r.reason AS revocation
+    const sql = `SELECT ${entryColumns}, o.position
       FROM outcomes o JOIN intents i USING (number) LEFT JOIN revocations r USING (number)
       WHERE o.position > ? ORDER BY o.position LIMIT ?`;
     return this.#readDurable(() => this.#rows(sql, position, limit).map(readPositioned));
   }
 
   revocationsAfter(position: number, limit: number): Promise<readonly port.RevokedEntry[]> {
-    const sql = `SELECT i.*, r.position, o.state, o.certificate, o.reason, o.concluded_at, r.revoked_at,
-        r.reason AS revocation
+    const sql = `SELECT ${entryColumns}, r.position
       FROM revocations r JOIN intents i USING (number) LEFT JOIN outcomes o USING (number)
       WHERE r.position > ? ORDER BY r.position LIMIT ?`;
     return this.#readDurable(() => this.#rows(sql, position, limit).map(readPositioned));

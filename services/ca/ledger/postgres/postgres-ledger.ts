@@ -6,7 +6,7 @@ import type { Logger } from '#runtime/logger.ts';
 import { entryConditions, jwtConditions } from '../filter-sql.ts';
 import type * as port from '../port.ts';
 import { refuseRedemption } from '../redeem.ts';
-import { readAuthority, readEntry, readJwt, readToken, type Row } from '../rows.ts';
+import { readAuthority, readEntry, readJwt, readLive, readPositioned, readToken, type Row } from '../rows.ts';
 import type { SharedLedger } from '../shared-ledger.ts';
 import type { AuthorityFile, AuthorityFiles } from './authority-files.ts';
 import { BatchWriter, type Batch, type Fault } from './batch-writer.ts';
@@ -137,20 +137,15 @@ export class PostgresLedger implements SharedLedger {
   }
 
   async countLive(at: Date): Promise<readonly port.LiveCount[]> {
-    const rows = await this.#rows(undefined, queries.live, at.getTime());
-    return rows.map((row) => {
-      const id = row['issuer_key_id'];
-      const issuerKeyId = id instanceof Uint8Array ? Buffer.from(id).toString('hex') : '';
-      return { issuerKeyId, leaves: Number(row['leaves']) };
-    });
+    return (await this.#rows(undefined, queries.live, at.getTime())).map(readLive);
   }
 
   async entriesAfter(position: number, limit: number): Promise<readonly port.ConcludedEntry[]> {
-    return (await this.#rows('concluded', queries.concluded, position, limit)).map(positioned);
+    return (await this.#rows('concluded', queries.concluded, position, limit)).map(readPositioned);
   }
 
   async revocationsAfter(position: number, limit: number): Promise<readonly port.RevokedEntry[]> {
-    return (await this.#rows('revoked', queries.revoked, position, limit)).map(positioned);
+    return (await this.#rows('revoked', queries.revoked, position, limit)).map(readPositioned);
   }
 
   async listJwts(filter: port.JwtFilter): Promise<readonly port.JwtEntry[]> {
@@ -353,8 +348,6 @@ export class PostgresLedger implements SharedLedger {
 const upsertAuthority = `INSERT INTO garrison.authorities (id, state, root, issuing, jwt_key, since)
   VALUES ($1, $2, $3, $4, $5, $6)
   ON CONFLICT (id) DO UPDATE SET state = excluded.state, issuing = excluded.issuing, since = excluded.since`;
-
-const positioned = (row: Row): port.ConcludedEntry => ({ position: Number(row['position']), entry: readEntry(row) });
 
 function numbered(sql: string): string {
   let count = 0;

@@ -1,13 +1,13 @@
-const columns = `i.*, o.state, o.certificate, o.reason, o.concluded_at, r.revoked_at, r.reason AS revocation`;
+import { entryColumns } from '../rows.ts';
 
-export const entries = `SELECT ${columns}
+export const entries = `SELECT ${entryColumns}
   FROM garrison.intents i LEFT JOIN garrison.outcomes o USING (number) LEFT JOIN garrison.revocations r USING (number)`;
 
-export const concluded = `SELECT ${columns}, o.position
+export const concluded = `SELECT ${entryColumns}, o.position
   FROM garrison.outcomes o JOIN garrison.intents i USING (number) LEFT JOIN garrison.revocations r USING (number)
   WHERE o.position > $1 ORDER BY o.position LIMIT $2`;
 
-export const revoked = `SELECT ${columns}, r.position
+export const revoked = `SELECT ${entryColumns}, r.position
   FROM garrison.revocations r JOIN garrison.intents i USING (number) LEFT JOIN garrison.outcomes o USING (number)
   WHERE r.position > $1 ORDER BY r.position LIMIT $2`;
 
