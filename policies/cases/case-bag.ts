@@ -5,6 +5,7 @@ import type { Workload } from '../compile/select.ts';
 import { otherPrincipalsAttribute } from '../decide/facts.ts';
 import { metadataAttribute, metadataEntry } from '../decide/metadata.ts';
 import { certificateFaultAttribute } from '../decide/refuse-peer.ts';
+import { profileIn } from '../documents/mesh.ts';
 import type { Mesh, Profile } from '../documents/mesh.ts';
 import { readCertificate } from './certificate.ts';
 import type { Request } from './request-shape.ts';
@@ -18,7 +19,7 @@ export function bagOf(request: Request, workload: Workload, mesh: Mesh): MapBag 
   put('context.protocol', request.protocol);
   put('context.reporter.kind', 'inbound');
   putDestination(put, request, workload, mesh);
-  putSource(put, request, mesh.namespaceProfiles?.get(workload.namespace) ?? mesh.profile);
+  putSource(put, request, profileIn(mesh, workload.namespace));
   put('connection.requested_server_name', request.sni);
   if (request.protocol !== 'tcp') putRequest(put, request);
   const metadata = metadataOf(request.metadata);

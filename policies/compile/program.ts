@@ -1,5 +1,6 @@
 import { eachLightly, finish } from '#schema/index.ts';
 import type { Steps } from '#schema/index.ts';
+import { profileIn } from '../documents/mesh.ts';
 import type { Mesh, Profile } from '../documents/mesh.ts';
 import type { PolicySet } from '../documents/policy-set.ts';
 import { mergeTokenRules } from '../tokens/merge-rules.ts';
@@ -123,7 +124,7 @@ export class Program {
     const peers = yield* near(set.peerAuthentication, namespace, root);
     const cedar = yield* near(set.cedarPolicies, namespace, root);
     const labels = yield* labelsOf([authorization, tokens, peers, cedar]);
-    const { settings, compiler } = this.#reading(set.mesh.namespaceProfiles?.get(namespace) ?? set.mesh.profile);
+    const { settings, compiler } = this.#reading(profileIn(set.mesh, namespace));
     const hasTargets = [authorization, tokens].some((all) => all.some(({ targetRefs }) => targetRefs.length > 0));
     const build = function* (this: Program, workload: Workload): Steps<WorkloadProgram> {
       const chosen = yield* only(authorization, (policy) => isInForce(policy, workload, root));

@@ -1,4 +1,5 @@
 import type { Place } from '#schema/index.ts';
+import { policyName } from '../compile/rule-compiler.ts';
 import type { Document } from '../documents/model.ts';
 
 export interface DocumentChange {
@@ -24,18 +25,13 @@ export function compareDocuments(before: readonly Document[], after: readonly Do
 }
 
 function byName(documents: readonly Document[]): Map<string, Document> {
-  return new Map(
-    documents.map((document) => [
-      `${document.kind} ${document.metadata.namespace}/${document.metadata.name}`,
-      document,
-    ]),
-  );
+  return new Map(documents.map((document) => [`${document.kind} ${policyName(document)}`, document]));
 }
 
 function changeOf(change: DocumentChange['change'], ...documents: readonly [Document, ...Document[]]): DocumentChange {
-  const [{ kind, metadata }] = documents;
+  const [first] = documents;
   const places = documents.map((document) => document.metadata.place);
-  return { change, kind, document: `${metadata.namespace}/${metadata.name}`, places };
+  return { change, kind: first.kind, document: policyName(first), places };
 }
 
 /** Everything the model keeps but places. */

@@ -4,7 +4,7 @@ export { formatDocuments } from './format.ts';
 export { knownKinds } from './kinds.ts';
 export { loadPolicies } from './load.ts';
 export type { LoadOptions } from './load.ts';
-export { defaultMesh, pathNormalizations, profiles } from './mesh.ts';
+export { defaultMesh, pathNormalizations, profileIn, profiles } from './mesh.ts';
 export type { Mesh, PathNormalization, Profile } from './mesh.ts';
 export { PolicyLoader } from './policy-loader.ts';
 export type { Loaded, SourceText } from './policy-loader.ts';

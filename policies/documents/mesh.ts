@@ -16,6 +16,11 @@ export interface Mesh {
 export const profiles = ['strict', 'istio'] as const;
 export type Profile = (typeof profiles)[number];
 
+/** The profile of the workloads of a namespace. */
+export function profileIn({ namespaceProfiles, profile }: Mesh, namespace: string): Profile {
+  return namespaceProfiles?.get(namespace) ?? profile;
+}
+
 export const pathNormalizations = ['NONE', 'BASE', 'MERGE_SLASHES', 'DECODE_AND_MERGE_SLASHES'] as const;
 export type PathNormalization = (typeof pathNormalizations)[number];
 

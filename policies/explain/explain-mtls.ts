@@ -1,11 +1,13 @@
 import { peerModesFor } from '../compile/peer-modes.ts';
 import type { PeerModes } from '../compile/peer-modes.ts';
+import { policyName } from '../compile/rule-compiler.ts';
+import { selects } from '../compile/select.ts';
 import type { Workload } from '../compile/select.ts';
 import { modeAt } from '../decide/refuse-peer.ts';
 import type { PeerAuthentication } from '../documents/model.ts';
 import type { PolicySet } from '../documents/policy-set.ts';
 import type { MtlsReport, NotInForce } from './explanation.ts';
-import { selectorReason } from './not-in-force.ts';
+import { elsewhereReason, selectorReason } from './not-in-force.ts';
 
 /**
  * Which document the mode of a port comes from: the one without which it would be told otherwise by another, found by
@@ -22,7 +24,7 @@ export function explainMtls(
   const by = candidates.toSorted((a, b) => narrowness(b, set, port) - narrowness(a, set, port))[0];
   return {
     mode,
-    policy: by && `${by.metadata.namespace}/${by.metadata.name}`,
+    policy: by && policyName(by),
     place: by?.metadata.place,
   };
 }
@@ -31,10 +33,10 @@ export function explainMtls(
 export function explainUnheardPeers(set: PolicySet, workload: Workload): NotInForce[] {
   return set.peerAuthentication.flatMap((document) => {
     const reason = unheardReason(document, set, workload);
-    const { name, namespace, place } = document.metadata;
+    const { place } = document.metadata;
     return reason === undefined
       ? []
-      : [{ kind: 'PeerAuthentication' as const, policy: `${namespace}/${name}`, place, reason }];
+      : [{ kind: 'PeerAuthentication' as const, policy: policyName(document), place, reason }];
   });
 }
 
@@ -48,15 +50,12 @@ function isHeard(document: PeerAuthentication, set: PolicySet, workload: Workloa
 function unheardReason(document: PeerAuthentication, set: PolicySet, workload: Workload): string | undefined {
   const { rootNamespace } = set.mesh;
   const { selector, metadata } = document;
-  if (metadata.namespace !== rootNamespace && metadata.namespace !== workload.namespace) {
-    return `namespace \`${metadata.namespace}\` is neither that of the workload (\`${workload.namespace}\`) nor the root namespace (\`${rootNamespace}\`)`;
-  }
+  const elsewhere = elsewhereReason(metadata.namespace, workload, rootNamespace);
+  if (elsewhere !== undefined) return elsewhere;
   if (selector.size > 0 && metadata.namespace === rootNamespace) {
     return 'a selector in the root namespace has no say in the mode';
   }
-  if ([...selector].some(([key, value]) => workload.labels.get(key) !== value)) {
-    return `selects ${selectorReason(selector, workload.labels)}`;
-  }
+  if (!selects(selector, workload.labels)) return `selects ${selectorReason(selector, workload.labels)}`;
   return isOldest(document, set, workload) ? undefined : 'an older one of the same scope counts instead';
 }
 
@@ -67,7 +66,7 @@ function isOldest(document: PeerAuthentication, set: PolicySet, workload: Worklo
       other !== document &&
       other.metadata.namespace === document.metadata.namespace &&
       other.selector.size > 0 === document.selector.size > 0 &&
-      [...other.selector].every(([key, value]) => workload.labels.get(key) === value),
+      selects(other.selector, workload.labels),
   );
   const marked = [
     ...rivals.map((other) => ({ ...other, mode: 'DISABLE' as const, portModes: new Map() })),

@@ -1,3 +1,4 @@
+import { policyName } from '../compile/rule-compiler.ts';
 import type { Workload } from '../compile/select.ts';
 import { isInForce } from '../compile/select.ts';
 import type { Selector, TargetRef } from '../documents/model.ts';
@@ -20,7 +21,7 @@ export function explainNotInForce(set: PolicySet, workload: Workload): NotInForc
     .filter((document) => !isInForce(document, workload, rootNamespace))
     .map((document) => ({
       kind: document.kind,
-      policy: `${document.metadata.namespace}/${document.metadata.name}`,
+      policy: policyName(document),
       place: document.metadata.place,
       reason: reasonFor(document, workload, rootNamespace),
     }));
@@ -31,11 +32,17 @@ function reasonFor(
   workload: Workload,
   root: string,
 ): string {
-  if (namespace !== root && namespace !== workload.namespace) {
-    return `namespace \`${namespace}\` is neither that of the workload (\`${workload.namespace}\`) nor the root namespace (\`${root}\`)`;
-  }
+  const elsewhere = elsewhereReason(namespace, workload, root);
+  if (elsewhere !== undefined) return elsewhere;
   if (targetRefs.length > 0) return reasonForTargets(targetRefs, namespace, workload);
   return `selects ${selectorReason(selector, workload.labels)}`;
+}
+
+/** Why a document of this namespace has no say about the workload, whatever it selects; undefined where it may have one. */
+export function elsewhereReason(namespace: string, workload: Workload, root: string): string | undefined {
+  return namespace === root || namespace === workload.namespace
+    ? undefined
+    : `namespace \`${namespace}\` is neither that of the workload (\`${workload.namespace}\`) nor the root namespace (\`${root}\`)`;
 }
 
 export function selectorReason(selector: Selector, labels: ReadonlyMap<string, string>): string {

@@ -1,4 +1,5 @@
 import type { Fault } from '#schema/place.ts';
+import { policyName } from '../compile/rule-compiler.ts';
 import type { PolicySet } from '../documents/policy-set.ts';
 import type { Finding } from './finding.ts';
 
@@ -20,7 +21,7 @@ export function findingOfWarning(warning: Fault, set: PolicySet): Finding {
     name: known.name,
     severity: 'warning',
     kind: document?.kind ?? '',
-    policy: document === undefined ? '' : `${document.metadata.namespace}/${document.metadata.name}`,
+    policy: document === undefined ? '' : policyName(document),
     place: warning.place,
     field: warning.field,
     reason: warning.reason,

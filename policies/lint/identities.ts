@@ -6,7 +6,7 @@ import { ruleFieldsOf } from '../explain/rule-fields.ts';
 import type { RuleField } from '../explain/rule-fields.ts';
 import { eachRule, observeRule } from './finding.ts';
 import type { LintRule, Observation } from './finding.ts';
-import { guardingList } from './request-fields.ts';
+import { guardingList, guardingPath } from './request-fields.ts';
 
 const identityKeys = new Set(['source.principal', 'source.namespace', 'source.serviceAccount', 'source.trustDomain']);
 
@@ -38,7 +38,7 @@ export const identityWithoutMtls: LintRule = {
       for (const field of fields) {
         const guards = guardingList(field, policy.action).length > 0 && !keepsOutNobodies(field, policy);
         if (guards) {
-          yield observeRule(policy, index, policy.action === 'ALLOW' ? field.notPath : field.path, {
+          yield observeRule(policy, index, guardingPath(field, policy.action), {
             reason: `PeerAuthentication is ${mode} here: a caller without a certificate has no identity and slips past`,
             fix: 'make PeerAuthentication STRICT, or deny `notPrincipals: ["*"]`',
           });

@@ -1,6 +1,7 @@
 import { readPattern } from '../compile/pattern.ts';
 import { isTemplate } from '../compile/path-template.ts';
 import { withoutPort } from '../decide/host.ts';
+import { profileIn } from '../documents/mesh.ts';
 import type { Profile } from '../documents/mesh.ts';
 import type { Action } from '../documents/model.ts';
 import { ruleFieldsOf } from '../explain/rule-fields.ts';
@@ -15,7 +16,7 @@ export function guardingList({ values, notValues }: RuleField, action: Action): 
   return action === 'ALLOW' ? notValues : values;
 }
 
-function guardingPath({ path, notPath }: RuleField, action: Action): string {
+export function guardingPath({ path, notPath }: RuleField, action: Action): string {
   return action === 'ALLOW' ? notPath : path;
 }
 
@@ -44,7 +45,7 @@ export const hostWithoutPort: LintRule = {
   summary: 'A host is compared with its port: `h` does not match `h:443`.',
   *check(set): Generator<Observation> {
     for (const { policy, rule, index } of eachRule(set)) {
-      const profile = set.mesh.namespaceProfiles?.get(policy.metadata.namespace) ?? set.mesh.profile;
+      const profile = profileIn(set.mesh, policy.metadata.namespace);
       for (const field of ruleFieldsOf(rule).filter(({ key }) => key === 'host')) {
         const guarding = guardingList(field, policy.action);
         const [list, path] =

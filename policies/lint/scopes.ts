@@ -1,5 +1,6 @@
 import type { Endpoint, ServiceEntry } from '../documents/model.ts';
 import type { PolicySet } from '../documents/policy-set.ts';
+import { namedHandler } from '../compile/named-handler.ts';
 import { selects } from '../compile/select.ts';
 import { ruleFieldsOf } from '../explain/rule-fields.ts';
 import { eachRule, observeDocument, observeRule } from './finding.ts';
@@ -135,12 +136,11 @@ export const unknownProvider: LintRule = {
   *check(set): Generator<Observation> {
     for (const policy of set.authorization) {
       const { action, provider, metadata } = policy;
-      if (action !== 'CUSTOM') continue;
+      if (action !== 'CUSTOM' || namedHandler(policy, set.handlers, set.mesh.rootNamespace) !== undefined) continue;
       const near = set.handlers.filter(
         (handler) =>
           handler.metadata.namespace === metadata.namespace || handler.metadata.namespace === set.mesh.rootNamespace,
       );
-      if (near.some((handler) => handler.metadata.name === provider)) continue;
       yield observeDocument(policy, 'spec.provider.name', {
         reason: `no Handler \`${provider ?? ''}\` is in its namespace or the root namespace: what the rules match is denied`,
         fix:

@@ -1,5 +1,6 @@
 import { policyName } from '../compile/rule-compiler.ts';
 import { isTemplate } from '../compile/path-template.ts';
+import { selects } from '../compile/select.ts';
 import { describePlace } from '#schema/describe-fault.ts';
 import type { AuthorizationPolicy } from '../documents/model.ts';
 import type { PolicySet } from '../documents/policy-set.ts';
@@ -97,7 +98,7 @@ function isAboveInForce(above: AuthorizationPolicy, below: AuthorizationPolicy, 
     return same && above.selector.size === 0;
   }
   if (a !== b && a !== root) return false;
-  return [...above.selector].every(([key, value]) => below.selector.get(key) === value);
+  return selects(above.selector, below.selector);
 }
 
 function coversRule(wide: EffectiveRule, narrow: EffectiveRule, set: PolicySet): boolean {

@@ -1,7 +1,14 @@
 import { unreadCedar } from '#policies/cedar/index.ts';
 import { compileSteps } from '#policies/compile/program.ts';
 import { type Registry, compileRegistry, mtlsModeFor } from '#policies/index.ts';
-import { type Mesh, PolicyLoader, type Profile, describeFault, profiles } from '#policies/documents/index.ts';
+import {
+  type Mesh,
+  PolicyLoader,
+  type Profile,
+  describeFault,
+  profileIn,
+  profiles,
+} from '#policies/documents/index.ts';
 import { GarrisonError } from '#proto/errors/index.ts';
 import type { Revision } from '#proto/gen/garrison/v1/revisions.ts';
 import type { Steps } from '#schema/index.ts';
@@ -45,7 +52,7 @@ export class RevisionReader {
       activated:
         revision.activated && new Date(Number(revision.activated.seconds) * 1000 + revision.activated.nanos / 1e6),
       documents: set.documents.length,
-      profile: set.mesh.namespaceProfiles?.get(own.namespace) ?? set.mesh.profile,
+      profile: profileIn(set.mesh, own.namespace),
       modeFor: (port) => mtlsModeFor(program, own, port),
       findRoute: (host, port) => routeOf(registry, host, port),
       ownService: (written) => {
