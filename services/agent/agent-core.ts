@@ -16,6 +16,7 @@ import { AuthorityState } from './following/authority-state.ts';
 import { followAuthority } from './following/follow-authority.ts';
 import { KnownTrust } from './following/known-trust.ts';
 import { LastNews } from './following/last-news.ts';
+import { isSpent } from './following/spent-identity.ts';
 import { whyRefused } from './following/why-refused.ts';
 import { toRegistration } from './following/read-entries.ts';
 import { NodeIdentity } from './join/node-identity.ts';
@@ -157,7 +158,8 @@ function believe(
   if (own.bundle.join() !== bundle.join() || [...(own.revoked ?? [])].join() !== [...revoked].join()) {
     identity.replaceTrust({ bundle, revoked });
   }
-  if (standsOnSand(identity.current(), { bundle, tainted: trust.tainted() })) identity.renewNow();
+  const onSand = standsOnSand(identity.current(), { bundle, tainted: trust.tainted() });
+  if (onSand || isSpent(identity.current(), trust.spent)) identity.renewNow();
   changes.bump();
   void keeper.renewUnder(trust.spent);
   void keeper.renewRevoked(revoked);

@@ -1,11 +1,12 @@
 import { splitDer } from '#ca/der/split.ts';
-import type { Issuer } from '#ca/issue/issuer.ts';
 import { encodePem } from '#ca/pem.ts';
 import type { Logger } from '#runtime/logger.ts';
 import type { StateFolder } from '#runtime/state-folder.ts';
 import type { AuthorityRecord } from '../ledger/port.ts';
 import type { AuthoritySource } from './authority-source.ts';
 import type { Ceremony } from './create-authority.ts';
+
+export { authorityId } from '#ca/authority-id.ts';
 
 export interface AuthorityFolder {
   readonly state: StateFolder;
@@ -21,11 +22,6 @@ type FileName = 'root.pem' | 'issuing.pem' | 'jwt-public.pem';
 /** Where the public half of an authority lies, below the state folder, for the day that the ledger is lost. */
 export function authorityFile(id: string, name: FileName): string {
   return `ca/authorities/${id}/${name}`;
-}
-
-/** By the key of the certificate that makes it one: its own root, or the intermediate that somebody else signed. */
-export function authorityId({ keyId }: Pick<Issuer, 'keyId'>): string {
-  return Buffer.from(keyId).toString('hex').slice(0, 16);
 }
 
 export function writeAuthorityFiles({ state }: AuthorityFolder, { id, root, issuing, jwtKey }: AuthorityRecord): void {

@@ -1,6 +1,7 @@
+import { authorityId } from '#ca/authority-id.ts';
 import type { GivenChain } from '#ca/issue/check-chain.ts';
 import type { AuthorityRecord } from '../ledger/port.ts';
-import { authorityId, writeAuthorityFiles, type AuthorityFolder } from './authority-files.ts';
+import { writeAuthorityFiles, type AuthorityFolder } from './authority-files.ts';
 import type { Ceremony } from './create-authority.ts';
 
 /** The record of an authority whose root is somebody else's: known by its issuing key, with a JWT key of its own. */

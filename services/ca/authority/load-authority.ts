@@ -1,3 +1,4 @@
+import { authorityId } from '#ca/authority-id.ts';
 import { splitDer } from '#ca/der/split.ts';
 import { readIssuer, type Issuer } from '#ca/issue/issuer.ts';
 import { jwtKeyOf, type JwtKey } from '#ca/jwt/jwt-key.ts';
@@ -6,7 +7,7 @@ import { GarrisonError } from '#proto/errors/index.ts';
 import type { AuthorityRecord } from '../ledger/port.ts';
 import { isJwtRecord, loadJwtAuthority, type JwtAuthority } from '../jwt-authority/jwt-authority.ts';
 import type { Authority, SigningKeys } from './authorities.ts';
-import { authorityId, type AuthorityOptions } from './authority-files.ts';
+import type { AuthorityOptions } from './authority-files.ts';
 
 /** Everything that the ledger names: authorities with a root, and keys that sign JWT-SVIDs alone. */
 export async function loadAuthorities(

@@ -1,6 +1,7 @@
+import { authorityId } from '#ca/authority-id.ts';
 import type { AuthoritySource } from './authority-source.ts';
 import { createAuthority, type Ceremony } from './create-authority.ts';
-import { authorityId, writeAuthorityFiles, type AuthorityFolder } from './authority-files.ts';
+import { writeAuthorityFiles, type AuthorityFolder } from './authority-files.ts';
 import type { AuthorityRecord } from '../ledger/port.ts';
 
 /** Authorities with a root of our own. */

@@ -1,7 +1,8 @@
+import { authorityId } from '#ca/authority-id.ts';
 import { readIssuer } from '#ca/issue/issuer.ts';
 import { splitDer } from '#ca/der/split.ts';
 import type { AuthorityRecord } from '../ledger/port.ts';
-import { authorityId, type AuthorityOptions } from './authority-files.ts';
+import type { AuthorityOptions } from './authority-files.ts';
 
 /**
  * Before anything signs: the active authority has to be one of the source that is configured. What signed until now is

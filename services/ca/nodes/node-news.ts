@@ -57,7 +57,7 @@ function toNodeTrust({ trust, authorities, revocations }: TrustParts): NodeTrust
     trustDomain: trust.trustDomain,
     sequence: BigInt(sequence),
     roots: buffers(trust.bundle()),
-    tainted: all.filter(({ state }) => state === 'tainted').map(({ root }) => Buffer.from(root.der)),
+    tainted: buffers(authorities.tainted()),
     revoked: [...revocations.serials],
     jwtKeys: trust.jwtKeys().map(toJwtAuthority),
     spent: all.filter(({ state }) => state === 'tainted' || state === 'revoked').map(({ id }) => id),

@@ -1,9 +1,10 @@
+import { authorityId } from '#ca/authority-id.ts';
 import { writeRequest } from '#ca/csr/write-request.ts';
 import { checkChain } from '#ca/issue/check-chain.ts';
 import { sameKey } from '#ca/keys/same-key.ts';
 import { decodePems, encodePem } from '#ca/pem.ts';
 import { GarrisonError } from '#proto/errors/index.ts';
-import { authorityId, type AuthorityFolder } from '../authority/authority-files.ts';
+import type { AuthorityFolder } from '../authority/authority-files.ts';
 import type { AuthoritySource } from '../authority/authority-source.ts';
 import type { Ceremony } from '../authority/create-authority.ts';
 import { recordGiven } from '../authority/given-authority.ts';
