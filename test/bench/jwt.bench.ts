@@ -20,6 +20,7 @@ import { SqliteLedger } from '#services/ca/ledger/sqlite-ledger.ts';
 import { ownSvids } from '#services/ca/serving/own-svids.ts';
 import { measure, publish, summary, type Measurement } from '#test/bench/harness.ts';
 import { Command } from '#test/fakes/command.ts';
+import { ownUid } from '#test/fakes/own-uid.ts';
 import { registration } from '#test/fakes/running-ca.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'gbj-'));
@@ -73,8 +74,7 @@ async function inFlight(name: string, many: number, run: () => unknown): Promise
 /** FetchJWTSVID of an authority that is a process of its own; what counts is its processor time, for the client is slower. */
 async function overTheWorkloadApi(): Promise<Record<string, number>> {
   mkdirSync(join(folder, 'policies'));
-  const uid = `unix:uid:${process.getuid?.() ?? 0}`;
-  writeFileSync(join(folder, 'policies/1.yaml'), registration('cart', 'cart', [uid]));
+  writeFileSync(join(folder, 'policies/1.yaml'), registration('cart', 'cart', [ownUid]));
   const ca = 'ca: { listen: "127.0.0.1:0", admin: "127.0.0.1:0" }\nlogLevel: warn\n';
   writeFileSync(join(folder, 'garrison.yaml'), `trustDomain: example.org\nstate: ./s\npolicies: [ ./policies ]\n${ca}`);
   await using command = new Command(['ca'], { cwd: folder });

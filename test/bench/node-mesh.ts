@@ -10,8 +10,7 @@ import { callUnary } from '#runtime/grpc/call-unary.ts';
 import { grpcClient } from '#runtime/grpc/client.ts';
 import { adminSocket } from '#services/ca/admin/admin-socket.ts';
 import { nodeRegistration } from '#test/fakes/node-documents.ts';
-
-const uid = `unix:uid:${process.getuid?.() ?? 0}`;
+import { ownUid } from '#test/fakes/own-uid.ts';
 
 /** An authority as a process of its own, and agents in others; the benches hold the streams. */
 export class NodeMesh implements Disposable {
@@ -103,7 +102,7 @@ export function workload(node: string, name: string): string {
   return `apiVersion: garrison.dev/v1
 kind: Registration
 metadata: { name: ${name}, namespace: ${node} }
-spec: { serviceAccount: ${name}, selectors: ["${uid}"] }
+spec: { serviceAccount: ${name}, selectors: ["${ownUid}"] }
 `;
 }
 

@@ -23,12 +23,12 @@ import { Holdings, type Holding } from '#services/workload/holdings.ts';
 import { Registrations } from '#services/workload/registrations.ts';
 import { SvidKeeper } from '#services/workload/svid-keeper.ts';
 import { publish, summary, type Measurement } from '#test/bench/harness.ts';
+import { ownUid } from '#test/fakes/own-uid.ts';
 
 const { values } = parseArgs({ options: { streams: { type: 'string', default: '10000' } }, strict: false });
 const streams = Number(values.streams);
 const folder = mkdtempSync(join(tmpdir(), 'gbw-'));
 const socket = join(folder, 'state/workload.sock');
-const uid = `unix:uid:${process.getuid?.() ?? 0}`;
 const header = { 'content-type': 'application/grpc', te: 'trailers', 'workload.spiffe.io': 'true' };
 const jwtRequest = framed(JWTSVIDRequest.encode({ audience: ['db'], spiffeId: '' }).finish());
 const results: Measurement[] = [];
@@ -64,7 +64,7 @@ function register(name: string, hint: string): void {
     `apiVersion: garrison.dev/v1
 kind: Registration
 metadata: { name: ${name}, namespace: bench }
-spec: { serviceAccount: ${name}, hint: ${hint}, selectors: ['${uid}'] }
+spec: { serviceAccount: ${name}, hint: ${hint}, selectors: ['${ownUid}'] }
 `,
   );
   renameSync(fresh, join(folder, 'policies', `${name}.yaml`));

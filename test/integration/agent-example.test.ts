@@ -6,6 +6,7 @@ import { afterAll, expect, test } from '@jest/globals';
 import { SpiffeWorkloadAPIClient } from '#proto/gen/spiffe/workload/workload.ts';
 import { grpcClient } from '#runtime/grpc/client.ts';
 import { Command, run } from '#test/fakes/command.ts';
+import { ownUid } from '#test/fakes/own-uid.ts';
 import { Messages } from '#test/fakes/stream-messages.ts';
 
 const root = join(import.meta.dirname, '../..');
@@ -31,7 +32,7 @@ test('the example of the agent does what docs/agent.md says', async () => {
   cpSync(join(root, 'examples/agent'), folder, { recursive: true });
   const [, documented = ''] = readFileSync(join(root, 'examples/agent/agent.yaml'), 'utf8').split(/^#.*\n/);
   expect(readFileSync(join(root, 'docs/agent.md'), 'utf8')).toContain(documented);
-  replaceIn('policies/shop.yaml', ['unix:uid:1001', `unix:uid:${process.getuid?.() ?? 0}`]);
+  replaceIn('policies/shop.yaml', ['unix:uid:1001', ownUid]);
   replaceIn('garrison.yaml', ['policies:', 'ca: { listen: "127.0.0.1:0", admin: "127.0.0.1:0" }\npolicies:']);
   await using authority = new Command(['ca', '--config', 'garrison.yaml', '--output', 'json'], { cwd: folder });
   const { addresses } = JSON.parse(await authority.line()) as Ready;

@@ -14,6 +14,7 @@ import { grpcClient } from '#runtime/grpc/client.ts';
 import { adminSocket } from '#services/ca/admin/admin-socket.ts';
 import { joinToken } from '#test/fakes/certificate-client.ts';
 import { nodeRegistration } from '#test/fakes/node-documents.ts';
+import { ownUid } from '#test/fakes/own-uid.ts';
 import { runAgent } from '#test/fakes/running-agent.ts';
 import { registration, runCa } from '#test/fakes/running-ca.ts';
 import { Messages } from '#test/fakes/stream-messages.ts';
@@ -22,13 +23,12 @@ import { testAuthority } from '#test/fakes/test-authority.ts';
 const partner = 'spiffe://partner.example';
 
 test('bundles of other trust domains reach the workloads of a node that federate with them, and no others', async () => {
-  const uid = `unix:uid:${process.getuid?.() ?? 0}`;
   const trustDomain = parseTrustDomain('partner.example');
   await using running = await runCa({
     settings: { federation: [{ trustDomain, endpoint: undefined, bundle: undefined, refreshMs: undefined }] },
     policies: {
       'node.yaml': nodeRegistration('east', ['spiffe://example.org/ns/shop/*']),
-      '1.yaml': registration('cart', 'cart', [uid], '  federatesWith: [partner.example]\n'),
+      '1.yaml': registration('cart', 'cart', [ownUid], '  federatesWith: [partner.example]\n'),
     },
   });
   const socket = { path: join(running.state, adminSocket) };
@@ -57,7 +57,7 @@ test('bundles of other trust domains reach the workloads of a node that federate
   const validated = await callUnary(client.validateJwtsvid.bind(client), { audience: 'db', svid }, { metadata });
   expect(validated.spiffeId).toBe(`${partner}/a`);
 
-  running.writePolicy('1.yaml', registration('cart', 'cart', [uid]));
+  running.writePolicy('1.yaml', registration('cart', 'cart', [ownUid]));
   await messages.until(({ federatedBundles }) => federatedBundles.size === 0);
   await expect(
     callUnary(client.validateJwtsvid.bind(client), { audience: 'db', svid }, { metadata }),

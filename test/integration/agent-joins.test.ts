@@ -10,12 +10,12 @@ import { grpcClient } from '#runtime/grpc/client.ts';
 import { adminSocket } from '#services/ca/admin/admin-socket.ts';
 import { ApiServer } from '#test/fakes/api-server.ts';
 import { machineAuthority, machineCertificate, privateKeyOf } from '#test/fakes/machine-pki.ts';
+import { ownUid } from '#test/fakes/own-uid.ts';
 import { runAgent, type RunningAgent } from '#test/fakes/running-agent.ts';
 import { registration, runCa, type RunningCa } from '#test/fakes/running-ca.ts';
 import { Messages } from '#test/fakes/stream-messages.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'gaj-'));
-const uid = `unix:uid:${process.getuid?.() ?? 0}`;
 let api: ApiServer;
 let running: RunningCa;
 let admin: IdentityAdminClient;
@@ -44,8 +44,8 @@ beforeAll(async () => {
     policies: {
       'rack.yaml': right('rack', 'x509pop:subject:cn:rack-7', 'shop'),
       'west.yaml': right('west', 'k8s_psat:agent_node_name:worker-1', 'west'),
-      'cart.yaml': registration('cart', 'cart', [uid]),
-      'api.yaml': registration('api', 'api', [uid]).replace('namespace: shop', 'namespace: west'),
+      'cart.yaml': registration('cart', 'cart', [ownUid]),
+      'api.yaml': registration('api', 'api', [ownUid]).replace('namespace: shop', 'namespace: west'),
     },
   });
   admin = grpcClient(IdentityAdminClient, { path: join(running.state, adminSocket) }, { kind: 'plaintext' });
@@ -82,7 +82,7 @@ test('by the certificate of its machine, and again by itself when its own was re
   await callUnary(admin.revokeCertificate.bind(admin), { serial: '', spiffeId, reason: 'a test' });
   while (identity.current().certificates[0] === before) await new Promise((resolve) => identity.onChange(resolve));
   expect(identity.current().spiffeId.toString()).toBe(spiffeId);
-  running.writePolicy('late.yaml', registration('late', 'late', [uid]));
+  running.writePolicy('late.yaml', registration('late', 'late', [ownUid]));
   expect(ids(await messages.until((one) => one.svids.length === 2))).toContain('spiffe://example.org/ns/shop/sa/late');
 });
 

@@ -18,6 +18,7 @@ import { adminSocket } from '#services/ca/admin/admin-socket.ts';
 import { Command, run } from '#test/fakes/command.ts';
 import { EchoClient, echoService } from '#test/fakes/echo-service.ts';
 import { nodeRegistration } from '#test/fakes/node-documents.ts';
+import { ownUid } from '#test/fakes/own-uid.ts';
 import { agentFile } from '#test/fakes/running-agent.ts';
 import { registration } from '#test/fakes/running-ca.ts';
 import { Messages } from '#test/fakes/stream-messages.ts';
@@ -25,7 +26,6 @@ import { Messages } from '#test/fakes/stream-messages.ts';
 // Socket paths hold 107 characters.
 const folder = mkdtempSync(join(tmpdir(), 'gap-'));
 const socket = join(folder, 'agent/state/workload.sock');
-const uid = `unix:uid:${process.getuid?.() ?? 0}`;
 const header = new Metadata();
 header.set('workload.spiffe.io', 'true');
 let authority: Command;
@@ -62,8 +62,8 @@ beforeAll(async () => {
   mkdirSync(join(folder, 'agent'));
   const write = (name: string, text: string): void => writeFileSync(join(folder, 'policies', name), text);
   write('node.yaml', nodeRegistration('east', ['spiffe://example.org/ns/shop/*']));
-  write('server.yaml', registration('server', 'server', [uid], '  hint: server\n'));
-  write('client.yaml', registration('client', 'client', [uid], '  hint: client\n'));
+  write('server.yaml', registration('server', 'server', [ownUid], '  hint: server\n'));
+  write('client.yaml', registration('client', 'client', [ownUid], '  hint: client\n'));
   await startAuthority();
   const made = await run(['identity', 'token', 'create', '--name', 'east', '--output', 'json'], folder);
   const { token } = JSON.parse(made.stdout) as { token: string };
@@ -100,7 +100,7 @@ test('while the authority is gone, killed outright, the agent serves what it has
   expect((await fetch(`http://${agentAdmin}/readyz`)).status).toBe(200);
 
   await startAuthority();
-  writeFileSync(join(folder, 'policies/third.yaml'), registration('third', 'third', [uid]));
+  writeFileSync(join(folder, 'policies/third.yaml'), registration('third', 'third', [ownUid]));
   const after = await open.until((one) => one.svids.length === 3);
   expect(serials(after).filter((serial) => serials(before).includes(serial))).toHaveLength(2);
   rmSync(join(folder, 'policies/third.yaml'));

@@ -26,12 +26,12 @@ import { LastNews } from '#services/agent/following/last-news.ts';
 import { secretType } from '#services/workload/sds/secrets.ts';
 import { joinToken } from '#test/fakes/certificate-client.ts';
 import { nodeRegistration } from '#test/fakes/node-documents.ts';
+import { ownUid } from '#test/fakes/own-uid.ts';
 import { runAgent, type RunningAgent } from '#test/fakes/running-agent.ts';
 import { registration, runCa, type RunningCa } from '#test/fakes/running-ca.ts';
 import { Messages } from '#test/fakes/stream-messages.ts';
 import { newSigner } from '#test/fakes/test-authority.ts';
 
-const uid = `unix:uid:${process.getuid?.() ?? 0}`;
 const shop = (name: string): string => `spiffe://example.org/ns/shop/sa/${name}`;
 const header = new Metadata();
 header.set('workload.spiffe.io', 'true');
@@ -49,13 +49,13 @@ beforeAll(async () => {
       'far.yaml': nodeRegistration('far', [shop('first')]),
       'north.yaml': nodeRegistration('north', [shop('first')]),
       'south.yaml': nodeRegistration('south', ['spiffe://example.org/*']),
-      'own.yaml': registration('own', 'x', [uid]).replace(
+      'own.yaml': registration('own', 'x', [ownUid]).replace(
         'serviceAccount: x',
         'spiffeId: spiffe://example.org/garrison/authz',
       ),
-      '1.yaml': registration('first', 'first', [uid], '  hint: main\n'),
+      '1.yaml': registration('first', 'first', [ownUid], '  hint: main\n'),
       '2.yaml': registration('second', 'second', ['unix:uid:4242']),
-      '3.yaml': registration('foreign', 'foreign', [uid]),
+      '3.yaml': registration('foreign', 'foreign', [ownUid]),
     },
   });
   admin = grpcClient(IdentityAdminClient, { path: join(running.state, adminSocket) }, { kind: 'plaintext' });
@@ -184,7 +184,7 @@ describe('an agent', () => {
   test('hears of a new registration, and of its end', async () => {
     using messages = svids();
     await messages.next();
-    const document = registration('api', 'api', [uid]).replace('namespace: shop', 'namespace: east');
+    const document = registration('api', 'api', [ownUid]).replace('namespace: shop', 'namespace: east');
     running.writePolicy('east.yaml', document);
     const api = 'spiffe://example.org/ns/east/sa/api';
     expect(ids(await messages.until((one) => one.svids.length === 2))).toEqual([shop('first'), api].sort().reverse());
@@ -287,7 +287,7 @@ describe('an agent', () => {
     const joined = new Promise((resolve) => core.identity.onChange(resolve));
     south.writeToken(await tokenFor('south'));
     await joined;
-    running.writePolicy('late.yaml', registration('late', 'late', [uid]));
+    running.writePolicy('late.yaml', registration('late', 'late', [ownUid]));
     expect(ids(await messages.until((one) => one.svids.length === before.svids.length + 1))).toContain(shop('late'));
     expect(page.readiness.missing).toEqual([]);
     running.writePolicy('late.yaml', '');

@@ -6,9 +6,9 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { SpiffeWorkloadAPIClient, type X509SVIDResponse } from '#proto/gen/spiffe/workload/workload.ts';
 import { grpcClient } from '#runtime/grpc/client.ts';
 import { unitOf } from '#services/workload/attest/cgroup-path.ts';
+import { ownUid } from '#test/fakes/own-uid.ts';
 import { registration, runCa, type RunningCa } from '#test/fakes/running-ca.ts';
 
-const uid = `unix:uid:${process.getuid?.()}`;
 const groups =
   /^Groups:\s*([0-9 ]*)$/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1]?.trim().split(' ').filter(Boolean) ??
   [];
@@ -18,14 +18,14 @@ let client: SpiffeWorkloadAPIClient;
 
 beforeAll(async () => {
   const policies = {
-    '1.yaml': registration('uid', 'uid', [uid]),
-    '2.yaml': registration('user', 'user', [uid, `unix:user:${userInfo().username}`]),
-    '3.yaml': registration('stranger', 'stranger', [uid, 'unix:user:nobody-here']),
-    '4.yaml': registration('groups', 'groups', [uid, ...groups.map((id) => `unix:supplementary_gid:${id}`)]),
-    '5.yaml': registration('other-group', 'other-group', [uid, 'unix:supplementary_gid:4242424']),
-    '6.yaml': registration('docker', 'docker', [uid, 'docker:label:app:cart']),
-    '7.yaml': registration('unit', 'unit', [uid, `systemd:id:${unit ?? 'init.scope'}`]),
-    '8.yaml': registration('other-unit', 'other-unit', [uid, 'systemd:id:nobody-here.service']),
+    '1.yaml': registration('uid', 'uid', [ownUid]),
+    '2.yaml': registration('user', 'user', [ownUid, `unix:user:${userInfo().username}`]),
+    '3.yaml': registration('stranger', 'stranger', [ownUid, 'unix:user:nobody-here']),
+    '4.yaml': registration('groups', 'groups', [ownUid, ...groups.map((id) => `unix:supplementary_gid:${id}`)]),
+    '5.yaml': registration('other-group', 'other-group', [ownUid, 'unix:supplementary_gid:4242424']),
+    '6.yaml': registration('docker', 'docker', [ownUid, 'docker:label:app:cart']),
+    '7.yaml': registration('unit', 'unit', [ownUid, `systemd:id:${unit ?? 'init.scope'}`]),
+    '8.yaml': registration('other-unit', 'other-unit', [ownUid, 'systemd:id:nobody-here.service']),
   };
   const attestors = {
     systemd: { systemctl: '/nonexistent' },

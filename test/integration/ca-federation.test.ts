@@ -19,6 +19,7 @@ import { grpcClient } from '#runtime/grpc/client.ts';
 import { adminSocket } from '#services/ca/admin/admin-socket.ts';
 import { Command, run, type Ended } from '#test/fakes/command.ts';
 import { freePort } from '#test/fakes/free-port.ts';
+import { ownUid } from '#test/fakes/own-uid.ts';
 import { registration } from '#test/fakes/running-ca.ts';
 import { webCertificate } from '#test/fakes/web-certificate.ts';
 
@@ -26,7 +27,6 @@ import { webCertificate } from '#test/fakes/web-certificate.ts';
 const folder = mkdtempSync(join(tmpdir(), 'gfe-'));
 const a = join(folder, 'a');
 const b = join(folder, 'b');
-const uid = `unix:uid:${process.getuid?.() ?? 0}`;
 const processes: Command[] = [];
 const clients: SpiffeWorkloadAPIClient[] = [];
 /** Many commands, each a process. */
@@ -71,8 +71,8 @@ beforeAll(async () => {
     - { trustDomain: a.test, url: "https://127.0.0.1:${ports.a}", profile: https_spiffe, endpointSpiffeId: spiffe://a.test/garrison/ca }\n`,
   );
   const federates = (name: string): string => `  federatesWith: [ ${name} ]\n`;
-  writeFileSync(join(a, 'policies/1.yaml'), registration('one', 'one', [uid], federates('b.test')));
-  writeFileSync(join(b, 'policies/1.yaml'), registration('one', 'one', [uid], federates('a.test')));
+  writeFileSync(join(a, 'policies/1.yaml'), registration('one', 'one', [ownUid], federates('b.test')));
+  writeFileSync(join(b, 'policies/1.yaml'), registration('one', 'one', [ownUid], federates('a.test')));
   await Promise.all([start(a), start(b)]);
   admin = grpcClient(IdentityAdminClient, { path: join(a, 's', adminSocket) }, { kind: 'plaintext' });
   for (const place of [a, b]) {

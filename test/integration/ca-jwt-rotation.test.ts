@@ -10,11 +10,12 @@ import { SpiffeWorkloadAPIClient } from '#proto/gen/spiffe/workload/workload.ts'
 import { callUnary } from '#runtime/grpc/call-unary.ts';
 import { grpcClient } from '#runtime/grpc/client.ts';
 import { adminSocket } from '#services/ca/admin/admin-socket.ts';
+import { ownUid } from '#test/fakes/own-uid.ts';
 import { registration, runCa, type RunningCa, type RunningCaOptions } from '#test/fakes/running-ca.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'gjr-'));
 afterAll(() => rmSync(folder, { recursive: true }));
-const policies = { '1.yaml': registration('one', 'one', [`unix:uid:${process.getuid?.() ?? 0}`]) };
+const policies = { '1.yaml': registration('one', 'one', [ownUid]) };
 
 interface Clients extends AsyncDisposable {
   readonly running: RunningCa;

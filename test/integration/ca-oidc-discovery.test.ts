@@ -11,6 +11,7 @@ import { SpiffeWorkloadAPIClient } from '#proto/gen/spiffe/workload/workload.ts'
 import { callUnary } from '#runtime/grpc/call-unary.ts';
 import { grpcClient } from '#runtime/grpc/client.ts';
 import { adminSocket } from '#services/ca/admin/admin-socket.ts';
+import { ownUid } from '#test/fakes/own-uid.ts';
 import { registration, runCa, type RunningCa } from '#test/fakes/running-ca.ts';
 import { webCertificate, type WebFiles } from '#test/fakes/web-certificate.ts';
 
@@ -30,7 +31,7 @@ beforeAll(async () => {
       oidcDiscovery: { listen, issuer, certificate, key },
       bundleEndpoint: { listen, web: { certificate, key }, refreshHintMs: 60_000 },
     },
-    policies: { '1.yaml': registration('one', 'one', [`unix:uid:${process.getuid?.() ?? 0}`]) },
+    policies: { '1.yaml': registration('one', 'one', [ownUid]) },
   });
   const socket = { path: join(running.state, 'workload.sock') };
   workload = grpcClient(SpiffeWorkloadAPIClient, socket, { kind: 'plaintext' });

@@ -10,6 +10,7 @@ import { SpiffeWorkloadAPIClient, type X509SVIDResponse } from '#proto/gen/spiff
 import { callUnary } from '#runtime/grpc/call-unary.ts';
 import { grpcClient } from '#runtime/grpc/client.ts';
 import { adminSocket } from '#services/ca/admin/admin-socket.ts';
+import { ownUid } from '#test/fakes/own-uid.ts';
 import { registration, runCa, type RunningCa } from '#test/fakes/running-ca.ts';
 
 const serialsOf = ({ svids }: X509SVIDResponse): string[] =>
@@ -26,8 +27,7 @@ async function shown({ ca }: RunningCa): Promise<string> {
 }
 
 test('an SVID that was revoked is replaced, with another key, for whoever is entitled to it still; the authority’s own too', async () => {
-  const uid = `unix:uid:${process.getuid?.() ?? 0}`;
-  await using running = await runCa({ policies: { '1.yaml': registration('one', 'one', [uid]) } });
+  await using running = await runCa({ policies: { '1.yaml': registration('one', 'one', [ownUid]) } });
   const plain = { kind: 'plaintext' } as const;
   const workload = grpcClient(SpiffeWorkloadAPIClient, { path: join(running.state, 'workload.sock') }, plain);
   const admin = grpcClient(IdentityAdminClient, { path: join(running.state, adminSocket) }, plain);

@@ -14,6 +14,7 @@ import { silentLogger } from '#runtime/logger.ts';
 import { adminSocket } from '#services/ca/admin/admin-socket.ts';
 import { joinToken } from '#test/fakes/certificate-client.ts';
 import { EchoClient, echoService } from '#test/fakes/echo-service.ts';
+import { ownUid } from '#test/fakes/own-uid.ts';
 import { registration, runCa, type RunningCa } from '#test/fakes/running-ca.ts';
 
 const files = mkdtempSync(join(tmpdir(), 'gro-'));
@@ -25,8 +26,7 @@ let client: IdentitySource & AsyncDisposable;
 const options = { clock: systemClock, logger: silentLogger, signal: new AbortController().signal };
 
 beforeAll(async () => {
-  const uid = `unix:uid:${process.getuid?.() ?? 0}`;
-  running = await runCa({ policies: { 'a.yaml': registration('server', 'server', [uid]) } });
+  running = await runCa({ policies: { 'a.yaml': registration('server', 'server', [ownUid]) } });
   admin = grpcClient(IdentityAdminClient, { path: join(running.state, adminSocket) }, { kind: 'plaintext' });
   server = await workloadIdentity({ workloadApi: join(running.state, 'workload.sock') }, options);
   client = await join_('client');

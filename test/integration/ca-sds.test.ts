@@ -14,16 +14,16 @@ import type { Any } from '#proto/gen/google/protobuf/any.ts';
 import { callUnary } from '#runtime/grpc/call-unary.ts';
 import { grpcClient } from '#runtime/grpc/client.ts';
 import { secretType } from '#services/workload/sds/secrets.ts';
+import { ownUid } from '#test/fakes/own-uid.ts';
 import { registration, runCa, type RunningCa } from '#test/fakes/running-ca.ts';
 
-const uid = `unix:uid:${process.getuid?.() ?? 0}`;
 const web = 'spiffe://example.org/ns/shop/sa/web';
 let running: RunningCa;
 let client: SecretDiscoveryServiceClient;
 const streams: { cancel(): void }[] = [];
 
 beforeAll(async () => {
-  running = await runCa({ policies: { '1.yaml': registration('web', 'web', [uid]) } });
+  running = await runCa({ policies: { '1.yaml': registration('web', 'web', [ownUid]) } });
   client = connect(running);
 });
 afterEach(() => {
@@ -124,7 +124,7 @@ describe('StreamSecrets', () => {
         responseNonce: first.nonce,
       }),
     );
-    running.writePolicy('2.yaml', registration('late', 'late', [uid]));
+    running.writePolicy('2.yaml', registration('late', 'late', [ownUid]));
     expect(names((await stream.next()).resources)).toEqual(['default', 'spiffe://example.org/ns/shop/sa/late']);
     running.writePolicy('2.yaml', '');
   });
@@ -183,7 +183,7 @@ test('DeltaSecrets tells what is new and what is gone', async () => {
   });
   const first = await stream.next();
   expect([first.resources.map(({ name }) => name), first.removedResources]).toEqual([['ROOTCA'], [late]]);
-  running.writePolicy('3.yaml', registration('later', 'later', [uid]));
+  running.writePolicy('3.yaml', registration('later', 'later', [ownUid]));
   const second = await stream.next();
   expect(names(second.resources.map(({ resource }) => resource))).toEqual([late]);
   running.writePolicy('3.yaml', '');

@@ -13,9 +13,9 @@ import { workloadIdentity } from '#runtime/identity/workload-identity.ts';
 import { systemClock } from '#runtime/clock.ts';
 import { silentLogger } from '#runtime/logger.ts';
 import { secretType } from '#services/workload/sds/secrets.ts';
+import { ownUid } from '#test/fakes/own-uid.ts';
 import { registration, runCa, type RunningCa } from '#test/fakes/running-ca.ts';
 
-const uid = `unix:uid:${process.getuid?.() ?? 0}`;
 const gid = `unix:gid:${process.getgid?.() ?? 0}`;
 const path = `unix:path:${process.execPath}`;
 const header = { 'workload.spiffe.io': 'true' };
@@ -30,8 +30,8 @@ describe.each(['127.0.0.1', '::1'])('over %s', (host) => {
     running = await runCa({
       settings: { workloadApiTcp: { host, port: 0 } },
       policies: {
-        '1.yaml': registration('mine', 'mine', [uid, gid, path, `unix:sha256:${hash}`]),
-        '2.yaml': registration('other', 'other', [uid, 'unix:path:/bin/false']),
+        '1.yaml': registration('mine', 'mine', [ownUid, gid, path, `unix:sha256:${hash}`]),
+        '2.yaml': registration('other', 'other', [ownUid, 'unix:path:/bin/false']),
       },
     });
     address = running.ca.addresses.workloadApiTcp!;

@@ -17,10 +17,10 @@ import { workloadIdentity } from '#runtime/identity/workload-identity.ts';
 import { fileKey } from '#runtime/peer-credentials.ts';
 import { BinaryHashes } from '#services/workload/binary-hash.ts';
 import { silentLogger } from '#runtime/logger.ts';
+import { ownUid } from '#test/fakes/own-uid.ts';
 import { registration, runCa, type RunningCa } from '#test/fakes/running-ca.ts';
 import { Messages } from '#test/fakes/stream-messages.ts';
 
-const uid = `unix:uid:${process.getuid?.() ?? 0}`;
 const path = `unix:path:${process.execPath}`;
 let running: RunningCa;
 let client: SpiffeWorkloadAPIClient;
@@ -28,9 +28,9 @@ let client: SpiffeWorkloadAPIClient;
 beforeAll(async () => {
   running = await runCa({
     policies: {
-      '1.yaml': registration('first', 'first', [uid], '  hint: main\n  dnsNames: [first.shop.svc]\n'),
-      '2.yaml': registration('second', 'second', [uid, path], '  hint: other\n'),
-      '3.yaml': registration('nobody', 'nobody', [uid, 'unix:path:/bin/false']),
+      '1.yaml': registration('first', 'first', [ownUid], '  hint: main\n  dnsNames: [first.shop.svc]\n'),
+      '2.yaml': registration('second', 'second', [ownUid, path], '  hint: other\n'),
+      '3.yaml': registration('nobody', 'nobody', [ownUid, 'unix:path:/bin/false']),
       '4.yaml': registration('someone', 'someone', ['unix:uid:4242']),
     },
   });
@@ -77,7 +77,7 @@ describe('FetchX509SVID', () => {
   test('pushes the full state when a registration comes and when it goes', async () => {
     using messages = x509Svids();
     expect(ids(await messages.next())).toEqual(['first', 'second']);
-    running.writePolicy('5.yaml', registration('third', 'third', [uid]));
+    running.writePolicy('5.yaml', registration('third', 'third', [ownUid]));
     expect(ids(await messages.next())).toEqual(['first', 'second', 'third']);
     running.writePolicy('5.yaml', registration('third', 'third', ['unix:uid:4242']));
     expect(ids(await messages.next())).toEqual(['first', 'second']);
@@ -87,9 +87,9 @@ describe('FetchX509SVID', () => {
     using messages = x509Svids();
     await messages.next();
     running.writePolicy('6.yaml', 'kind: Registration\nspec: [');
-    running.writePolicy('7.yaml', registration('fourth', 'fourth', [uid]));
+    running.writePolicy('7.yaml', registration('fourth', 'fourth', [ownUid]));
     await systemClock.sleep(500);
-    running.writePolicy('6.yaml', registration('fifth', 'fifth', [uid]));
+    running.writePolicy('6.yaml', registration('fifth', 'fifth', [ownUid]));
     expect(ids(await messages.next())).toEqual(['first', 'second', 'fifth', 'fourth']);
     running.writePolicy('6.yaml', '');
     running.writePolicy('7.yaml', '');
@@ -127,8 +127,8 @@ test('the hash of the program is read through the process, and only where it is 
   const own = createHash('sha256').update(readFileSync(process.execPath)).digest('hex');
   await using hashed = await runCa({
     policies: {
-      '1.yaml': registration('right', 'right', [uid, `unix:sha256:${own}`]),
-      '2.yaml': registration('wrong', 'wrong', [uid, `unix:sha256:${'0'.repeat(64)}`]),
+      '1.yaml': registration('right', 'right', [ownUid, `unix:sha256:${own}`]),
+      '2.yaml': registration('wrong', 'wrong', [ownUid, `unix:sha256:${'0'.repeat(64)}`]),
     },
   });
   const socket = { path: join(hashed.state, 'workload.sock') };
@@ -229,7 +229,7 @@ describe('the identity client', () => {
   });
 
   test('hears of rotation', async () => {
-    await using short = await runCa({ policies: { 'a.yaml': registration('a', 'a', [uid], '  x509Ttl: 2s\n') } });
+    await using short = await runCa({ policies: { 'a.yaml': registration('a', 'a', [ownUid], '  x509Ttl: 2s\n') } });
     await using source = await workloadIdentity({ workloadApi: join(short.state, 'workload.sock') }, options);
     const before = source.current();
     const after = await new Promise((resolve) => source.onChange(resolve));

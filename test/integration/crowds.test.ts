@@ -16,6 +16,7 @@ import { silentLogger } from '#runtime/logger.ts';
 import { EchoClient, echoService } from '#test/fakes/echo-service.ts';
 import { TestPki } from '#test/fakes/mesh-pki.ts';
 import { create, joinToken } from '#test/fakes/certificate-client.ts';
+import { ownUid } from '#test/fakes/own-uid.ts';
 import { registration, runCa, type RunningCa } from '#test/fakes/running-ca.ts';
 
 /** Both ends are of this process: two files each. With GARRISON_CROWD=10000 one wants `ulimit -n 32768`. */
@@ -24,9 +25,8 @@ let running: RunningCa | undefined;
 const crowd: Socket[] = [];
 
 beforeAll(async () => {
-  const uid = `unix:uid:${process.getuid?.()}`;
   running = await runCa({
-    policies: { 'a.yaml': registration('cart', 'cart', [uid]) },
+    policies: { 'a.yaml': registration('cart', 'cart', [ownUid]) },
     settings: { bundleEndpoint: { listen: { host: '127.0.0.1', port: 0 }, web: undefined, refreshHintMs: 300_000 } },
   });
 });

@@ -7,6 +7,7 @@ import { runInNewContext } from 'node:vm';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { build } from 'esbuild';
 import { machineNode } from '#test/fakes/machine-node.ts';
+import { ownUid } from '#test/fakes/own-uid.ts';
 import { registration, runCa } from '#test/fakes/running-ca.ts';
 
 // The package as it is published: built, packed, unpacked where there is no checkout, with the dependencies of this one.
@@ -102,7 +103,7 @@ describe('the package', () => {
   test.each(runtimes)('gets an identity and makes mutual TLS in a plain program on Node %s', async (_, runtime) => {
     const example = readFileSync(path.join(root, 'examples/workload-identity/example.ts'), 'utf8');
     writeFileSync(path.join(home, 'app/identity.mjs'), example);
-    const selectors = [`unix:uid:${process.getuid?.() ?? 0}`, `unix:path:${runtime}`];
+    const selectors = [ownUid, `unix:path:${runtime}`];
     await using running = await runCa({ policies: { 'web.yaml': registration('web', 'web', selectors) } });
     const env = { ...process.env, NODE_OPTIONS: '', SPIFFE_ENDPOINT_SOCKET: `unix://${running.state}/workload.sock` };
     const options = { cwd: path.join(home, 'app'), env, timeout: 20_000 };

@@ -11,6 +11,7 @@ import { parseTrustDomain } from '#ca/spiffe-id.ts';
 import { callingEnvoy } from '#test/fakes/envoy-config.ts';
 import { Envoy, programIn } from '#test/fakes/envoy.ts';
 import { TestPki } from '#test/fakes/mesh-pki.ts';
+import { ownUid } from '#test/fakes/own-uid.ts';
 import { registration, runCa, type RunningCa } from '#test/fakes/running-ca.ts';
 
 // One Envoy that knows two trust domains, and servers on both sides of what the second may say.
@@ -40,7 +41,7 @@ beforeAll(async () => {
     bundle,
     JSON.stringify(toBundleDocument({ trustDomain, roots, jwtKeys: [], sequence: 1, refreshHintSeconds: 300 })),
   );
-  const selectors = [`unix:uid:${process.getuid?.() ?? 0}`, `unix:path:${programIn(folder)}`];
+  const selectors = [ownUid, `unix:path:${programIn(folder)}`];
   running = await runCa({
     settings: { federation: [{ trustDomain, endpoint: undefined, bundle, refreshMs: undefined }] },
     policies: { '1.yaml': registration('envoy', 'envoy', selectors, '  federatesWith: [ other.test ]\n') },

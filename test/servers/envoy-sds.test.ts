@@ -9,10 +9,10 @@ import { grpcClient } from '#runtime/grpc/client.ts';
 import { adminSocket } from '#services/ca/admin/admin-socket.ts';
 import { callingEnvoy, servingEnvoy } from '#test/fakes/envoy-config.ts';
 import { Envoy, programIn } from '#test/fakes/envoy.ts';
+import { ownUid } from '#test/fakes/own-uid.ts';
 import { registration, runCa, type RunningCa } from '#test/fakes/running-ca.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'gev-'));
-const uid = `unix:uid:${process.getuid?.() ?? 0}`;
 const id = (name: string): string => `spiffe://example.org/ns/shop/sa/${name}`;
 let running: RunningCa;
 let server: Envoy;
@@ -21,7 +21,7 @@ let admin: IdentityAdminClient;
 
 /** Each Envoy is told from the other by its program alone, and its certificate is good for four seconds. */
 function registered(name: string): string {
-  return registration(name, name, [uid, `unix:path:${programIn(join(folder, name))}`], '  x509Ttl: 4s\n');
+  return registration(name, name, [ownUid, `unix:path:${programIn(join(folder, name))}`], '  x509Ttl: 4s\n');
 }
 
 beforeAll(async () => {

@@ -1,31 +1,28 @@
-import { execFile, execFileSync } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { buildGoSpiffe } from '#test/fakes/build-go-spiffe.ts';
 import { joinToken } from '#test/fakes/certificate-client.ts';
 import { nodeRegistration } from '#test/fakes/node-documents.ts';
+import { ownUid } from '#test/fakes/own-uid.ts';
 import { runAgent } from '#test/fakes/running-agent.ts';
 import { registration, runCa } from '#test/fakes/running-ca.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'gga-'));
 const program = join(folder, 'go-spiffe');
 
-beforeAll(() => {
-  // Without Go this fails, and says so: a suite that is skipped proves nothing.
-  const cwd = join(import.meta.dirname, '../interop/go-spiffe');
-  execFileSync('go', ['build', '-o', program, '.'], { cwd, stdio: ['ignore', 'inherit', 'inherit'] });
-}, 300_000);
+beforeAll(() => buildGoSpiffe(program), 300_000);
 afterAll(() => rmSync(folder, { recursive: true }));
 
 test('go-spiffe works against the agent of a node as against the authority, while its certificates are replaced', async () => {
-  const uid = `unix:uid:${process.getuid?.() ?? 0}`;
   await using running = await runCa({
     policies: {
       'node.yaml': nodeRegistration('east', ['spiffe://example.org/ns/shop/*']),
-      '1.yaml': registration('go', 'go', [uid, `unix:path:${program}`], '  hint: main\n  x509Ttl: 4s\n'),
-      '2.yaml': registration('other', 'other', [uid, 'unix:path:/bin/false']),
+      '1.yaml': registration('go', 'go', [ownUid, `unix:path:${program}`], '  hint: main\n  x509Ttl: 4s\n'),
+      '2.yaml': registration('other', 'other', [ownUid, 'unix:path:/bin/false']),
     },
   });
   await using node = await runAgent({ ca: running.ca.addresses.ca, token: await joinToken(running, { name: 'east' }) });

@@ -1,4 +1,4 @@
-import { execFile, execFileSync } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,26 +9,26 @@ import { FederationAdminClient } from '#proto/gen/garrison/v1/federation.ts';
 import { callUnary } from '#runtime/grpc/call-unary.ts';
 import { grpcClient } from '#runtime/grpc/client.ts';
 import { adminSocket } from '#services/ca/admin/admin-socket.ts';
+import { buildGoSpiffe } from '#test/fakes/build-go-spiffe.ts';
 import { freePort } from '#test/fakes/free-port.ts';
+import { ownUid } from '#test/fakes/own-uid.ts';
 import { registration, runCa, type RunningCa } from '#test/fakes/running-ca.ts';
 import { webCertificate } from '#test/fakes/web-certificate.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'ggf-'));
 const program = join(folder, 'federated');
-const source = join(import.meta.dirname, '../interop/go-spiffe');
 
-beforeAll(() => {
-  execFileSync('go', ['build', '-o', program, './federated'], { cwd: source, stdio: ['ignore', 'inherit', 'inherit'] });
-}, 300_000);
+beforeAll(() => buildGoSpiffe(program, './federated'), 300_000);
 afterAll(() => rmSync(folder, { recursive: true }));
 
 test('go-spiffe makes mutual TLS across two trust domains that federate over both profiles', async () => {
-  const uid = `unix:uid:${process.getuid?.() ?? 0}`;
   const [one, two] = [parseTrustDomain('one.test'), parseTrustDomain('two.test')];
   const ports = { one: await freePort(), two: await freePort() };
   const web = webCertificate(folder);
   const listen = (port: number) => ({ host: '127.0.0.1', port });
-  const policies = (name: string) => ({ '1.yaml': registration('go', 'go', [uid], `  federatesWith: [ ${name} ]\n`) });
+  const policies = (name: string) => ({
+    '1.yaml': registration('go', 'go', [ownUid], `  federatesWith: [ ${name} ]\n`),
+  });
   const common = { bundle: undefined, refreshMs: 1000 };
 
   // By a certificate for its name.

@@ -1,28 +1,25 @@
-import { execFile, execFileSync } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { buildGoSpiffe } from '#test/fakes/build-go-spiffe.ts';
+import { ownUid } from '#test/fakes/own-uid.ts';
 import { registration, runCa } from '#test/fakes/running-ca.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'ggo-'));
 const program = join(folder, 'go-spiffe');
-const source = join(import.meta.dirname, '../interop/go-spiffe');
 
-beforeAll(() => {
-  // Without Go this fails, and says so: a suite that is skipped proves nothing.
-  execFileSync('go', ['build', '-o', program, '.'], { cwd: source, stdio: ['ignore', 'inherit', 'inherit'] });
-}, 300_000);
+beforeAll(() => buildGoSpiffe(program), 300_000);
 afterAll(() => rmSync(folder, { recursive: true }));
 
 test('go-spiffe gets its identities, makes mutual TLS with them, and sees them rotate without a failed handshake', async () => {
-  const uid = `unix:uid:${process.getuid?.() ?? 0}`;
   await using running = await runCa({
     settings: { bundleEndpoint: { listen: { host: '127.0.0.1', port: 0 }, web: undefined, refreshHintMs: 300_000 } },
     policies: {
-      '1.yaml': registration('go', 'go', [uid, `unix:path:${program}`], '  hint: main\n  x509Ttl: 4s\n'),
-      '2.yaml': registration('other', 'other', [uid, 'unix:path:/bin/false']),
+      '1.yaml': registration('go', 'go', [ownUid, `unix:path:${program}`], '  hint: main\n  x509Ttl: 4s\n'),
+      '2.yaml': registration('other', 'other', [ownUid, 'unix:path:/bin/false']),
     },
   });
   const address = `unix://${join(running.state, 'workload.sock')}`;

@@ -10,6 +10,7 @@ import { callUnary } from '#runtime/grpc/call-unary.ts';
 import { grpcClient } from '#runtime/grpc/client.ts';
 import { adminSocket } from '#services/ca/admin/admin-socket.ts';
 import { CaProcess } from '#test/fakes/ca-process.ts';
+import { ownUid } from '#test/fakes/own-uid.ts';
 import { PostgresServer } from '#test/fakes/postgres-server.ts';
 import { registration } from '#test/fakes/running-ca.ts';
 
@@ -22,7 +23,7 @@ test('of two authorities on one PostgreSQL, one rotates the key of JWT-SVIDs and
   const start = (name: string): Promise<CaProcess> => {
     const policies = join(folder, name, 'policies');
     mkdirSync(policies, { recursive: true });
-    writeFileSync(join(policies, '1.yaml'), registration('one', 'one', [`unix:uid:${process.getuid?.() ?? 0}`]));
+    writeFileSync(join(policies, '1.yaml'), registration('one', 'one', [ownUid]));
     return CaProcess.start({ folder: join(folder, name), database });
   };
   await using a = await start('a');

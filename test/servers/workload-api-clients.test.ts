@@ -1,11 +1,13 @@
-import { execFile, execFileSync } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { formatAddress, isUnix, type Address } from '#runtime/address.ts';
+import { buildGoSpiffe } from '#test/fakes/build-go-spiffe.ts';
 import { testWith } from '#test/fakes/installed.ts';
+import { ownUid } from '#test/fakes/own-uid.ts';
 import { peersPython } from '#test/fakes/python-peers.ts';
 import { registration, runCa, type RunningCa } from '#test/fakes/running-ca.ts';
 
@@ -14,21 +16,17 @@ const folder = mkdtempSync(join(tmpdir(), 'gwc-'));
 const goProgram = join(folder, 'go-spiffe');
 const interop = join(import.meta.dirname, '../interop');
 const proto = join(import.meta.dirname, '../../proto');
-const uid = `unix:uid:${process.getuid?.() ?? 0}`;
 const web = 'spiffe://example.org/ns/shop/sa/web';
 const py = 'spiffe://example.org/ns/shop/sa/py';
 let running: RunningCa;
 
 beforeAll(async () => {
-  execFileSync('go', ['build', '-o', goProgram, '.'], {
-    cwd: join(interop, 'go-spiffe'),
-    stdio: ['ignore', 'inherit', 'inherit'],
-  });
+  buildGoSpiffe(goProgram);
   running = await runCa({
     settings: { workloadApiTcp: { host: '127.0.0.1', port: 0 }, bundleEndpoint: undefined },
     policies: {
-      '1.yaml': registration('web', 'web', [uid, 'unix:path:' + goProgram], '  x509Ttl: 4s\n'),
-      '2.yaml': registration('py', 'py', [uid, 'unix:gid:' + String(process.getgid?.() ?? 0)], '  x509Ttl: 4s\n'),
+      '1.yaml': registration('web', 'web', [ownUid, 'unix:path:' + goProgram], '  x509Ttl: 4s\n'),
+      '2.yaml': registration('py', 'py', [ownUid, 'unix:gid:' + String(process.getgid?.() ?? 0)], '  x509Ttl: 4s\n'),
     },
   });
 }, 300_000);
