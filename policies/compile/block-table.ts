@@ -50,7 +50,7 @@ function lengthTable<K, T>(tables: { bits: number; byNetwork: Map<K, T> }[], bit
   return byNetwork;
 }
 
-function upsertIn<K, T>(table: Map<K, T>, key: K, create: () => T): T {
+export function upsertIn<K, T>(table: Map<K, T>, key: K, create: () => T): T {
   const known = table.get(key);
   if (known !== undefined) return known;
   const value = create();

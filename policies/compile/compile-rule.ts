@@ -26,9 +26,9 @@ interface Field {
   readonly notValues: readonly string[];
 }
 
-const hostKind: FieldKind = { http: true, make: hosts };
-const methodKind: FieldKind = { http: true, make: texts(lenses.method) };
-const pathKind: FieldKind = { http: true, make: paths };
+export const hostKind: FieldKind = { http: true, make: hosts };
+export const methodKind: FieldKind = { http: true, make: texts(lenses.method) };
+export const pathKind: FieldKind = { http: true, make: paths };
 const noTests: readonly FieldTest[] = [];
 const always: Clause = { must: noTests, mustNot: noTests };
 const noAlternatives: readonly (readonly Clause[])[] = [];

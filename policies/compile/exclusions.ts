@@ -1,7 +1,7 @@
 import type { Steps } from '#schema/index.ts';
 import { underivable } from '../decide/facts.ts';
 import { AffixTable } from './affix-table.ts';
-import { BlockTable } from './block-table.ts';
+import { BlockTable, upsertIn } from './block-table.ts';
 import type { CompiledRule } from './compiled-rule.ts';
 import { addressFrom } from './field-test.ts';
 import type { AddressSource, Key } from './field-test.ts';
@@ -93,7 +93,7 @@ export class Exclusions {
   #places(key: Key): Places {
     switch (key.kind) {
       case 'port':
-        return upsert(this.#ports, key.port, this.#create);
+        return upsertIn(this.#ports, key.port, this.#create);
       case 'block': {
         let known = this.#blocks.find(({ from }) => from === key.from);
         if (known === undefined) this.#blocks.push((known = { from: key.from, table: new BlockTable<Places>() }));
@@ -104,7 +104,7 @@ export class Exclusions {
         const { pattern } = key;
         // Presence is no value to look up; such a list is not precise.
         if (pattern.kind === 'any') return new Places();
-        if (pattern.kind === 'exact') return upsert(table.exact, pattern.text, this.#create);
+        if (pattern.kind === 'exact') return upsertIn(table.exact, pattern.text, this.#create);
         return (pattern.kind === 'prefix' ? table.prefixes : table.suffixes).upsert(pattern.text, this.#create);
       }
       default:
@@ -134,12 +134,4 @@ class Marks {
     if (bits !== undefined) for (let i = 0; i < words.length; i++) words[i] = (words[i] ?? 0) | (bits[i] ?? 0);
     for (const place of list) mark(words, place);
   }
-}
-
-function upsert<K>(table: Map<K, Places>, key: K, create: () => Places): Places {
-  const known = table.get(key);
-  if (known !== undefined) return known;
-  const places = create();
-  table.set(key, places);
-  return places;
 }
