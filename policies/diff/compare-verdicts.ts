@@ -34,10 +34,9 @@ export async function* compareVerdicts(
   nowMs: number,
 ): AsyncGenerator<VerdictChange> {
   for (const each of suite.text.cases) {
-    const [a, b] = await Promise.all(
-      [before, after].map(async (program) => (await decideCase({ ...suite, program }, each, nowMs)).verdict),
-    );
-    if (a === undefined || b === undefined) continue;
+    const verdictBy = async (program: Program): Promise<Verdict> =>
+      (await decideCase({ ...suite, program }, each, nowMs)).verdict;
+    const [a, b] = await Promise.all([verdictBy(before), verdictBy(after)]);
     const changed = a.effect !== b.effect || a.status !== b.status;
     const { verdict } = each.value.expect;
     yield {

@@ -1,3 +1,4 @@
+import type { CedarAnswer } from '../cedar/engine.ts';
 import { cedarRequest } from '../cedar/request.ts';
 import type { CedarGroup } from '../compile/cedar-group.ts';
 import { policyName } from '../compile/rule-compiler.ts';
@@ -8,7 +9,7 @@ import type { PolicyReport } from './explanation.ts';
 
 /** What each CedarPolicy in force says of a request: Cedar names the policies that decide, and no reason of any other. */
 export function explainCedar(group: CedarGroup, facts: Facts, verdict: Verdict, asked: boolean): PolicyReport[] {
-  const answers = asked ? group.programs.map((program) => program.ask(cedarRequest(facts, workloadOf(facts.bag)))) : [];
+  const answers = asked ? answersOf(group, facts) : [];
   return group.policies.map((document): PolicyReport => {
     const name = policyName(document);
     const isOwn = (id: string): boolean => group.ruleOf(id).policy === name;
@@ -31,4 +32,9 @@ export function explainCedar(group: CedarGroup, facts: Facts, verdict: Verdict, 
       rules: [],
     };
   });
+}
+
+function answersOf(group: CedarGroup, facts: Facts): CedarAnswer[] {
+  const request = cedarRequest(facts, workloadOf(facts.bag));
+  return group.programs.map((program) => program.ask(request));
 }

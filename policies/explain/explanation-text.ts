@@ -98,14 +98,19 @@ function policyLines({ policy, action, dryRun, text, rules, asked }: PolicyRepor
 function ruleLines(rule: RuleReport, indent: string): string[] {
   const name = `${indent}rule ${rule.rule}`;
   if (rule.dropped !== undefined) return [`${name}: ${rule.dropped}`];
-  if (rule.matches) {
-    const held = rule.parts.flatMap(({ clauses }) => clauses.find(({ holds }) => holds)?.fields ?? []);
-    if (held.length === 0) return [`${name} asks nothing and matches everything`];
-    return held.map((field, at) => `${at === 0 ? name : ' '.repeat(name.length)} ${fieldLine(field)}`);
-  }
-  const failed = rule.parts.filter(({ holds }) => !holds);
-  const fields = failed.flatMap(({ clauses }) => clauses.flatMap((clause) => clause.fields.filter((f) => !f.holds)));
+  const fields = rule.matches ? heldFields(rule) : failedFields(rule);
+  if (rule.matches && fields.length === 0) return [`${name} asks nothing and matches everything`];
   return fields.map((field, at) => `${at === 0 ? name : ' '.repeat(name.length)} ${fieldLine(field)}`);
+}
+
+/** What made the rule match: of each part the first clause that holds. */
+function heldFields({ parts }: RuleReport): FieldReport[] {
+  return parts.flatMap(({ clauses }) => clauses.find(({ holds }) => holds)?.fields ?? []);
+}
+
+function failedFields({ parts }: RuleReport): FieldReport[] {
+  const failed = parts.filter(({ holds }) => !holds);
+  return failed.flatMap(({ clauses }) => clauses.flatMap(({ fields }) => fields.filter(({ holds }) => !holds)));
 }
 
 function fieldLine({ field, text }: FieldReport): string {

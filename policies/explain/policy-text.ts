@@ -7,10 +7,11 @@ export function policyText(report: Omit<PolicyReport, 'text'>, verdict: Verdict,
   if (!asked) return `not asked: ${verdict.reason}`;
   const matching = rules.filter((rule) => rule.matches).map(({ rule }) => rule);
   if (!matches) return rules.length === 0 ? 'has no rules, so it matches nothing' : noMatch(rules.length);
-  const which = `rule${matching.length > 1 ? 's' : ''} ${matching.join(', ')}`;
+  const [noun, verb] = matching.length > 1 ? ['rules', 'match'] : ['rule', 'matches'];
+  const which = `${noun} ${matching.join(', ')}`;
   if (dryRun) return `${which} would ${action === 'ALLOW' ? 'allow' : 'deny'}, but it is a dry run`;
-  if (decides) return `decides: ${which} matches`.replace(/matches$/, matching.length > 1 ? 'match' : 'matches');
-  return `${which} ${matching.length > 1 ? 'match' : 'matches'}${consequence(report, verdict, providerAllowed)}`;
+  if (decides) return `decides: ${which} ${verb}`;
+  return `${which} ${verb}${consequence(report, verdict, providerAllowed)}`;
 }
 
 function noMatch(count: number): string {
