@@ -11,7 +11,7 @@ export { field, object } from './object.ts';
 export type { Field, Fields, ObjectOf } from './object.ts';
 export type { Fault, Place, Severity } from './place.ts';
 export { readYaml, readYamlSteps } from './read-yaml.ts';
-export type { EndOfText, ReadYaml } from './read-yaml.ts';
+export type { ReadYaml } from './read-yaml.ts';
 export { check, map } from './refine.ts';
 export type { Here } from './refine.ts';
 export { boolean, integer, number, oneOf, string } from './scalars.ts';

@@ -6,7 +6,7 @@ export interface CedarDeclarations {
   readonly actions: readonly string[];
 }
 
-export interface DeclaredType {
+interface DeclaredType {
   readonly memberOfTypes: readonly string[];
   readonly shape: { readonly type: 'Record'; readonly attributes: Readonly<Record<string, object>> };
 }

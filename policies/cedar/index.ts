@@ -1,5 +1,4 @@
 export { cedarFor } from './cedar-for.ts';
-export type { CedarDeclarations } from './declare.ts';
 export type { CedarAnswer, CedarEffect, CedarEngine, CedarFault, CedarProgram } from './engine.ts';
 export { unreadCedar } from './unread.ts';
 export { printCedar, printPolicy } from './print-policy.ts';

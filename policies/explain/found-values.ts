@@ -135,7 +135,7 @@ function address(what: string, facts: Facts, from: AddressSource): Found {
 }
 
 /** RFC 5952 §4.2: the longest run of zero groups is `::`. */
-export function addressText({ family, words }: Address): string {
+function addressText({ family, words }: Address): string {
   if (family === 4) {
     const word = words[0] ?? 0;
     return [word >>> 24, (word >>> 16) & 255, (word >>> 8) & 255, word & 255].join('.');

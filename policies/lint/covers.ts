@@ -25,7 +25,7 @@ export function patternCovers(wide: Pattern, narrow: Pattern): boolean {
 }
 
 /** No text matches both. */
-export function patternsDisjoint(a: Pattern, b: Pattern): boolean {
+function patternsDisjoint(a: Pattern, b: Pattern): boolean {
   if (a.kind === 'exact' && b.kind === 'exact') return a.text !== b.text;
   if (a.kind === 'exact') return !patternCovers(b, a);
   if (b.kind === 'exact') return !patternCovers(a, b);

@@ -4,8 +4,7 @@ import type { AuthorizationPolicy, Metadata, Rule } from '../documents/model.ts'
 import { policyName } from '../compile/rule-compiler.ts';
 
 /** `error`: surely not what was meant. `warning`: unsafe. `note`: worth knowing, and no reason to stop. */
-export const lintSeverities = ['error', 'warning', 'note'] as const;
-export type LintSeverity = (typeof lintSeverities)[number];
+export type LintSeverity = 'error' | 'warning' | 'note';
 
 /** What a rule of the linter found, before it is signed with the rule's name. */
 export interface Observation {

@@ -1,3 +1,3 @@
-export type { Finding, LintSeverity } from './finding.ts';
+export type { Finding } from './finding.ts';
 export { lint } from './lint.ts';
 export { allLintRules, sarifOf } from './sarif.ts';

@@ -12,7 +12,7 @@ interface Scoped {
 }
 
 /** Whether there could be a workload that both are in force for. */
-export function mayMeet(a: Scoped, b: Scoped, root: string): boolean {
+function mayMeet(a: Scoped, b: Scoped, root: string): boolean {
   const [left, right] = [a.metadata.namespace, b.metadata.namespace];
   if (left !== right && left !== root && right !== root) return false;
   for (const [key, value] of a.selector) if ((b.selector.get(key) ?? value) !== value) return false;
