@@ -163,13 +163,7 @@ export class WorkloadIdentity extends EventEmitter<Events> implements AsyncDispo
    * of the trust domain that it names. Throws INVALID_ARGUMENT with the reason.
    */
   async validateJwtSvid(token: string, audience: string): Promise<ValidJwt> {
-    const patience = new AbortController();
-    const waited = systemClock.sleep(jwtPatienceMs, patience.signal).then((): JwtBundles => {
-      throw new GarrisonError('UNAVAILABLE', 'the Workload API has not given any keys of tokens yet');
-    });
-    waited.catch(() => undefined);
-    const bundles = this.#jwtBundles ?? (await Promise.race([this.#jwt.promise, waited]));
-    patience.abort();
+    const bundles = this.#jwtBundles ?? (await this.#firstJwtBundles());
     return validateJwt({ token, audience, now: systemClock.now(), keysOf: (trustDomain) => bundles.get(trustDomain) });
   }
 
@@ -187,6 +181,18 @@ export class WorkloadIdentity extends EventEmitter<Events> implements AsyncDispo
 
   #current(): CurrentIdentity {
     return { svid: this.svid, bundles: this.bundles, revision: this.#revision };
+  }
+
+  async #firstJwtBundles(): Promise<JwtBundles> {
+    const patience = new AbortController();
+    const waited = systemClock.sleep(jwtPatienceMs, patience.signal).then((): JwtBundles => {
+      throw new GarrisonError('UNAVAILABLE', 'the Workload API has not given any keys of tokens yet');
+    });
+    try {
+      return await Promise.race([this.#jwt.promise, waited]);
+    } finally {
+      patience.abort();
+    }
   }
 
   async #begin(): Promise<void> {
