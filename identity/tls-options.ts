@@ -95,7 +95,12 @@ function keepChains(server: Server): WeakMap<TLSSocket, Buffer[]> {
  */
 export function clientOptions(current: () => CurrentIdentity, authorize: Authorizer, clock: Clock): ConnectionOptions {
   const pool = randomUUID();
-  const fresh = (): SecureContextOptions => serverContext(current());
+  let made: { readonly revision: number; readonly context: SecureContextOptions } | undefined;
+  const fresh = (): SecureContextOptions => {
+    const now = current();
+    if (made?.revision !== now.revision) made = { revision: now.revision, context: serverContext(now) };
+    return made.context;
+  };
   const { minVersion, maxVersion, ecdhCurve, secureOptions } = fresh();
   return {
     minVersion,
