@@ -12,10 +12,10 @@ class NameFile {
     this.#file = file;
   }
 
-  async nameOf(id: number): Promise<string | undefined> {
+  async names(): Promise<ReadonlyMap<number, string>> {
     const key = fileKey(await stat(this.#file, { bigint: true }));
     if (this.#held?.key !== key) this.#held = { key, names: readNames(await readFile(this.#file, 'utf8')) };
-    return this.#held.names.get(id);
+    return this.#held.names;
   }
 }
 
@@ -40,15 +40,13 @@ export function unixNames(etc = '/etc'): WorkloadAttestor {
     prefixes: ['unix:user:', 'unix:group:', 'unix:supplementary_group:'],
     perProcess: false,
     attest: async ({ uid, gid, groups: others = [] }: UnixPeer) => {
-      const [user, group, ...supplementary] = await Promise.all([
-        users.nameOf(uid),
-        groups.nameOf(gid),
-        ...others.map((id) => groups.nameOf(id)),
-      ]);
+      const [userNames, groupNames] = await Promise.all([users.names(), groups.names()]);
+      const called = (kind: string, name: string | undefined): string[] =>
+        name === undefined ? [] : [`unix:${kind}:${name}`];
       return [
-        ...(user === undefined ? [] : [`unix:user:${user}`]),
-        ...(group === undefined ? [] : [`unix:group:${group}`]),
-        ...supplementary.flatMap((name) => (name === undefined ? [] : [`unix:supplementary_group:${name}`])),
+        ...called('user', userNames.get(uid)),
+        ...called('group', groupNames.get(gid)),
+        ...others.flatMap((id) => called('supplementary_group', groupNames.get(id))),
       ];
     },
   };
