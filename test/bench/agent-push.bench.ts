@@ -5,8 +5,8 @@
 import { parseArgs } from 'node:util';
 import { splitDer } from '#ca/der/split.ts';
 import type { X509SVIDResponse } from '#proto/gen/spiffe/workload/workload.ts';
-import { publish, summary } from '#test/bench/harness.ts';
-import { Holder, NodeMesh, residentMiB, workload } from '#test/bench/node-mesh.ts';
+import { publish, residentMiB, summary } from '#test/bench/harness.ts';
+import { Holder, NodeMesh, workload } from '#test/bench/node-mesh.ts';
 
 const { values } = parseArgs({
   options: { rounds: { type: 'string', default: '10' }, registrations: { type: 'string', default: '0' } },

@@ -1,3 +1,4 @@
+import type { ChildProcess } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 
@@ -50,6 +51,17 @@ export function summary(name: string, latenciesUs: readonly number[], calls: num
     p99Us: round(at(0.99)),
     samples: sorted.length,
   };
+}
+
+/** User and system time of a process so far, all its threads: what it costs, whatever else the machine does. A tick is 10 ms. */
+export function processorMs({ pid }: ChildProcess): number {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return (Number(fields[11]) + Number(fields[12])) * 10;
+}
+
+export function residentMiB({ pid }: ChildProcess): number {
+  return Math.round(Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024);
 }
 
 /**

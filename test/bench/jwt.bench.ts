@@ -1,7 +1,7 @@
 // node test/bench/jwt.bench.ts [--baseline FILE]
 // JWT-SVIDs a second: the signature alone, what jose adds, what the record adds, and all of it over the Workload API.
 import { generateKeyPairSync, sign } from 'node:crypto';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Metadata } from '@grpc/grpc-js';
@@ -18,7 +18,7 @@ import type { Authorities } from '#services/ca/authority/authorities.ts';
 import type { IssuingDesk } from '#services/ca/issuing/desk.ts';
 import { SqliteLedger } from '#services/ca/ledger/sqlite-ledger.ts';
 import { ownSvids } from '#services/ca/serving/own-svids.ts';
-import { measure, publish, summary, type Measurement } from '#test/bench/harness.ts';
+import { measure, processorMs, publish, summary, type Measurement } from '#test/bench/harness.ts';
 import { Command } from '#test/fakes/command.ts';
 import { ownUid } from '#test/fakes/own-uid.ts';
 import { registration } from '#test/fakes/running-ca.ts';
@@ -89,20 +89,12 @@ async function overTheWorkloadApi(): Promise<Record<string, number>> {
   await inFlight('warm-up', 64, ask);
   const measured: Record<string, number> = {};
   for (const many of [1, 64]) {
-    const before = processorSeconds(command.child.pid ?? 0);
+    const before = processorMs(command.child);
     const result = await inFlight('FetchJWTSVID over the unix socket', many, ask);
-    const spent = processorSeconds(command.child.pid ?? 0) - before;
+    const spent = processorMs(command.child) - before;
     results.push(result);
-    measured[`perProcessorSecond, ${many} in flight`] = Math.round(result.samples / spent);
+    measured[`perProcessorSecond, ${many} in flight`] = Math.round((result.samples * 1000) / spent);
   }
   client.close();
   return measured;
-}
-
-/** User and system time of a process, all its threads, from the kernel. */
-function processorSeconds(pid: number): number {
-  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
-    .replace(/^.*\) /, '')
-    .split(' ');
-  return (Number(fields[11]) + Number(fields[12])) / 100;
 }

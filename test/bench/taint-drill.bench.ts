@@ -2,8 +2,8 @@
 // The drill for the day a root is no longer to be trusted: how long until every workload of every node holds another
 // certificate, under a new root, pushed to it on a stream that it holds open.
 import { parseArgs } from 'node:util';
-import { publish, summary } from '#test/bench/harness.ts';
-import { Holder, NodeMesh, processorMs, residentMiB } from '#test/bench/node-mesh.ts';
+import { processorMs, publish, residentMiB, summary } from '#test/bench/harness.ts';
+import { Holder, NodeMesh } from '#test/bench/node-mesh.ts';
 
 const { values } = parseArgs({
   options: { workloads: { type: 'string', default: '10000' }, nodes: { type: 'string', default: '20' } },

@@ -1,6 +1,6 @@
 // node test/bench/workload-api.bench.ts [--baseline FILE] [--streams 10000]
 import { spawn, type ChildProcess } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { connect as connectHttp2, constants, type ClientHttp2Session } from 'node:http2';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -22,7 +22,7 @@ import { followHolder, madeOnce } from '#services/workload/follow-holder.ts';
 import { Holdings, type Holding } from '#services/workload/holdings.ts';
 import { Registrations } from '#services/workload/registrations.ts';
 import { SvidKeeper } from '#services/workload/svid-keeper.ts';
-import { publish, summary, type Measurement } from '#test/bench/harness.ts';
+import { processorMs, publish, residentMiB, summary, type Measurement } from '#test/bench/harness.ts';
 import { ownUid } from '#test/fakes/own-uid.ts';
 
 const { values } = parseArgs({ options: { streams: { type: 'string', default: '10000' } }, strict: false });
@@ -43,14 +43,14 @@ writeFileSync(
   'state: ./state\npolicies: [ ./policies ]\nlogLevel: error\nca: { listen: "127.0.0.1:0", admin: "127.0.0.1:0" }\n',
 );
 const server = await startCa();
-extra['rssMiB, ready'] = rssMiB();
+extra['rssMiB, ready'] = residentMiB(server);
 for (const count of [1, 16]) {
   await inFlight(`FetchX509SVID to its first message, ${count} in flight`, count, firstMessage);
   await inFlight(`FetchJWTSVID, recorded, ${count} in flight`, count, fetchJwt);
 }
 await fanOut(4);
 await fanOut(streams);
-extra['rssMiB, all streams open'] = rssMiB();
+extra['rssMiB, all streams open'] = residentMiB(server);
 server.kill('SIGKILL');
 await manyKinds(streams);
 publish('workload-api', results, extra);
@@ -81,18 +81,6 @@ async function startCa(): Promise<ChildProcess> {
     return child;
   }
   throw new Error('the CA ended before it was ready');
-}
-
-function rssMiB(): number {
-  const status = readFileSync(`/proc/${server.pid}/status`, 'utf8');
-  return Math.round(Number(/VmRSS:\s+(\d+)/.exec(status)?.[1]) / 1024);
-}
-
-/** The server's own processor time: what it costs, whatever else the machine does. */
-function processorMs(): number {
-  const stat = readFileSync(`/proc/${server.pid}/stat`, 'utf8');
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  return (Number(fields[11]) + Number(fields[12])) * 10;
 }
 
 function framed(message: Uint8Array): Buffer {
@@ -157,11 +145,11 @@ async function inFlight(
   const run = (ms: number, keep: boolean): Promise<unknown> =>
     Promise.all(Array.from({ length: count }, () => worker(performance.now() + ms, keep)));
   await run(1500, false);
-  const before = processorMs();
+  const before = processorMs(server);
   const start = performance.now();
   await run(3000, true);
   results.push(summary(name, latencies, latencies.length, performance.now() - start));
-  extra[`perProcessorSecond, ${name}`] = Math.round((latencies.length * 1000) / (processorMs() - before));
+  extra[`perProcessorSecond, ${name}`] = Math.round((latencies.length * 1000) / (processorMs(server) - before));
 }
 
 /** From a change to the message about it, on every one of so many open streams. */
@@ -207,12 +195,12 @@ async function fanOut(count: number): Promise<void> {
       latencies.push((at - start) * 1000);
       if (latencies.length === count) done.resolve(true);
     };
-    const before = processorMs();
+    const before = processorMs(server);
     await change();
     await done.promise;
     results.push(summary(`${name} to ${count} streams`, latencies, count, performance.now() - start));
     extra[`${name} to ${count} streams, last after ms`] = Math.round(Math.max(...latencies) / 1000);
-    extra[`${name} to ${count} streams, server's processor ms`] = processorMs() - before;
+    extra[`${name} to ${count} streams, server's processor ms`] = processorMs(server) - before;
   }
   prepared = true;
   admin.close();
