@@ -1,7 +1,8 @@
 import { GarrisonError } from '#proto/errors/index.ts';
 import { cedarFor } from '#policies/cedar/index.ts';
+import type { CedarEngine } from '#policies/cedar/index.ts';
 import { compile, loadPolicies } from '#policies/index.ts';
-import type { Mesh, PolicySet } from '#policies/index.ts';
+import type { Mesh, PolicySet, SourceText } from '#policies/index.ts';
 import { compareDocuments, compareVerdicts } from '#policies/diff/index.ts';
 import type { DocumentChange, VerdictChange } from '#policies/diff/index.ts';
 import { describeFault, describePlace } from '#schema/describe-fault.ts';
@@ -32,14 +33,14 @@ export const verb = declareVerb({
     const [before = '', after = '', ...surplus] = positionals;
     // Shells expand `--cases cases/*.yaml` into more arguments.
     const suites = await suitesOf([...given.flags.cases, ...surplus], given);
-    const [left, right] = await Promise.all([loaded(before, {}, given), loaded(after, {}, given)]);
-    const documents = compareDocuments(left.documents, right.documents);
+    const [left, right] = await Promise.all([readFolder(before, given), readFolder(after, given)]);
+    const documents = compareDocuments(load(left, {}).documents, load(right, {}).documents);
     for (const change of documents) output.result({ document: change }, documentLine(change));
     let asked = 0;
     let changed = 0;
     for (const suite of suites) {
-      const a = compile(await loaded(before, suite.mesh, given), 1);
-      const b = compile(await loaded(after, suite.mesh, given), 1);
+      const a = compile(load(left, suite.mesh), 1);
+      const b = compile(load(right, suite.mesh), 1);
       for await (const change of compareVerdicts(suite, a, b, given.clock.now().getTime())) {
         asked++;
         if (!change.changed) continue;
@@ -69,9 +70,20 @@ async function suitesOf(
   );
 }
 
-async function loaded(folder: string, mesh: Partial<Mesh>, { cwd }: Given): Promise<PolicySet> {
+/** Read once: what the files mean depends on the mesh of a suite, what they say does not. */
+interface ReadFolder {
+  readonly folder: string;
+  readonly files: readonly SourceText[];
+  readonly cedar: CedarEngine | undefined;
+}
+
+async function readFolder(folder: string, { cwd }: Given): Promise<ReadFolder> {
   const files = readSources([folder], cwd);
-  const read = loadPolicies(files, mesh, { cedar: await cedarFor(files) });
+  return { folder, files, cedar: await cedarFor(files) };
+}
+
+function load({ folder, files, cedar }: ReadFolder, mesh: Partial<Mesh>): PolicySet {
+  const read = loadPolicies(files, mesh, { cedar });
   if (read.ok) return read.set;
   const errors = read.faults.filter(({ severity }) => severity === 'error').map(describeFault);
   throw new GarrisonError('INVALID_ARGUMENT', `the documents are not valid: ${errors.join('; ')}`, { place: folder });

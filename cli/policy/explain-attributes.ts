@@ -1,7 +1,7 @@
 import { GarrisonError } from '#proto/errors/index.ts';
 import { vocabulary } from '#proto/attributes/index.ts';
 import type { MapBag } from '#proto/attributes/index.ts';
-import { describeFault, isNull, readYaml } from '#schema/index.ts';
+import { describeFault, describePlace, isNull, readYaml } from '#schema/index.ts';
 import type { Node, ScalarNode } from '#schema/index.ts';
 import { parseAttributes } from '../attribute-flags.ts';
 
@@ -19,9 +19,9 @@ export function readAttributes(text: string | Uint8Array, file: string): MapBag 
 function flagsOf(name: string, node: Node): string[] {
   if (isNull(node)) return [];
   if (node.kind === 'scalar') return [`${name}${typeSuffix(name, node)}=${node.text}`];
-  if (node.kind === 'list') throw unreadable(`${placeOf(node)}: ${name}: no attribute is a list`);
+  if (node.kind === 'list') throw unreadable(`${describePlace(node.place)}: ${name}: no attribute is a list`);
   return node.entries.flatMap(({ key, value }) => {
-    if (value.kind !== 'scalar') throw unreadable(`${placeOf(value)}: ${name}[${key}]: must be a string`);
+    if (value.kind !== 'scalar') throw unreadable(`${describePlace(value.place)}: ${name}[${key}]: must be a string`);
     return isNull(value) ? [] : [`${name}[${key}]=${value.text}`];
   });
 }
@@ -32,11 +32,6 @@ function typeSuffix(name: string, node: ScalarNode): string {
   const { value } = node;
   if (typeof value === 'boolean') return ':bool';
   return typeof value === 'bigint' || Number.isInteger(value) ? ':int64' : '';
-}
-
-function placeOf(node: Node): string {
-  const { file, line, column } = node.place;
-  return `${file}:${line}:${column}`;
 }
 
 function unreadable(message: string): GarrisonError {

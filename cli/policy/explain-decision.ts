@@ -1,9 +1,7 @@
-import path from 'node:path';
-import { existsSync, readFileSync } from 'node:fs';
 import { GarrisonError } from '#proto/errors/index.ts';
 import { MapBag } from '#proto/attributes/index.ts';
 import type { AttributeValue } from '#proto/attributes/index.ts';
-import { parseAddress } from '#runtime/address.ts';
+import { readAddresses } from '#runtime/addresses-file.ts';
 import { readConfig } from '#runtime/config/config.ts';
 import { attributePlaces } from '#services/telemetry/audit/attribute-places.ts';
 import { parseAttributes } from '../attribute-flags.ts';
@@ -73,13 +71,11 @@ function stepInto(value: unknown, step: string): unknown {
 
 /** The number of the revision in force, where the running mesh can be asked. */
 export async function currentRevision(config: string | undefined, at: Surroundings): Promise<number | undefined> {
-  const file = path.join(readConfig({ path: config, ...at }).state, 'addresses.json');
-  if (!existsSync(file)) return undefined;
+  const { state } = readConfig({ path: config, ...at });
   try {
-    const addresses = JSON.parse(readFileSync(file, 'utf8')) as Record<string, unknown>;
-    const admin = addresses['authzAdmin'];
-    if (typeof admin !== 'string') return undefined;
-    const page = await askCollector(parseAddress(admin), '/revision', new URLSearchParams());
+    const admin = readAddresses(state).get('authzAdmin');
+    if (admin === undefined) return undefined;
+    const page = await askCollector(admin, '/revision', new URLSearchParams());
     const { revision } = page as { revision?: unknown };
     return typeof revision === 'number' ? revision : undefined;
   } catch {
