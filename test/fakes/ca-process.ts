@@ -11,8 +11,6 @@ export interface CaProcessOptions {
   /** Holds configuration and state; the same folder again is the same authority again. */
   readonly folder: string;
   readonly database?: string;
-  readonly logLevel?: string;
-  readonly nodeFlags?: readonly string[];
   /** No file may grow beyond it: what a full disk looks like to a process. `prlimit` lifts it. */
   readonly fileLimitKiB?: number;
 }
@@ -31,15 +29,15 @@ export class CaProcess implements AsyncDisposable {
 
   /** When it is ready. */
   static async start(options: CaProcessOptions): Promise<CaProcess> {
-    const { folder, database, logLevel = 'silent', nodeFlags = [], fileLimitKiB } = options;
+    const { folder, database, fileLimitKiB } = options;
     mkdirSync(folder, { recursive: true });
     const config = join(folder, 'garrison.yaml');
     writeFileSync(join(folder, 'passphrase'), 'open sesame\n', { mode: 0o600 });
     const shared = database === undefined ? '' : `, database: ${JSON.stringify(database)}`;
     const ca = `{ listen: "127.0.0.1:0", admin: "127.0.0.1:0"${shared} }`;
-    writeFileSync(config, `state: ./state\npassphraseFile: ./passphrase\nlogLevel: ${logLevel}\nca: ${ca}\n`);
+    writeFileSync(config, `state: ./state\npassphraseFile: ./passphrase\nlogLevel: silent\nca: ${ca}\n`);
     const main = join(import.meta.dirname, '../../cli/main.ts');
-    const args = [...nodeFlags, main, 'ca', '--config', config, '--output', 'json'];
+    const args = [main, 'ca', '--config', config, '--output', 'json'];
     const env = { ...process.env, NODE_OPTIONS: '' };
     const [program = '', ...rest] = [...limited(fileLimitKiB), process.execPath, ...args];
     const child = spawn(program, rest, { stdio: ['ignore', 'pipe', 'inherit'], env });
