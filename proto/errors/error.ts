@@ -68,3 +68,8 @@ export class GarrisonError extends Error {
 export function asGarrisonError(error: unknown): GarrisonError {
   return error instanceof GarrisonError ? error : new GarrisonError('INTERNAL', 'internal error', { cause: error });
 }
+
+/** Whether what is needed was not reached: it may be at the next try. Nobody has said no. */
+export function isUnreachable(error: unknown): boolean {
+  return error instanceof GarrisonError && (error.code === 'UNAVAILABLE' || error.code === 'DEADLINE_EXCEEDED');
+}

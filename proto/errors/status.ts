@@ -1,10 +1,15 @@
-import type { ErrorCode } from './error.ts';
+import { errorCodes, type ErrorCode } from './error.ts';
 import { grpcStatus } from './grpc-status.ts';
 import type { GrpcStatus } from './grpc-status.ts';
 
 /** The one map from error codes to gRPC status numbers: every code is named as gRPC names it. */
 export function toGrpcStatus(code: ErrorCode): GrpcStatus {
   return grpcStatus[code];
+}
+
+/** The way back, for a number from the wire. One that no code of ours has is a fault of whoever sent it. */
+export function fromGrpcStatus(status: number): ErrorCode {
+  return errorCodes.find((code) => grpcStatus[code] === status) ?? 'INTERNAL';
 }
 
 /** HTTP status for a gRPC status at a sidecar, as Mixer's client mapped them. */

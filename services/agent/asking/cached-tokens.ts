@@ -1,6 +1,6 @@
 import { decodeJwt } from 'jose';
 import type { Registration } from '#policies/documents/index.ts';
-import { GarrisonError } from '#proto/errors/index.ts';
+import { isUnreachable } from '#proto/errors/index.ts';
 import type { Clock } from '#runtime/clock.ts';
 import { entryNameOf } from '#services/workload/registrations.ts';
 import type { SvidSource } from '#services/workload/svid-source.ts';
@@ -65,8 +65,7 @@ export class CachedTokens implements SvidSource {
       return await asked;
     } catch (error) {
       // While the authority is away what is valid still serves; what it refuses is refused.
-      const away = error instanceof GarrisonError && ['UNAVAILABLE', 'DEADLINE_EXCEEDED'].includes(error.code);
-      if (away && kept !== undefined && kept.expires - now > leastLeftMs) return kept.token;
+      if (isUnreachable(error) && kept !== undefined && kept.expires - now > leastLeftMs) return kept.token;
       throw error;
     }
   }

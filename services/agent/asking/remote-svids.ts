@@ -3,7 +3,7 @@ import { writeRequest } from '#ca/csr/write-request.ts';
 import { isKey } from '#ca/keys/same-key.ts';
 import type { Signer } from '#ca/keys/signer.ts';
 import type { Registration } from '#policies/documents/index.ts';
-import { errorCodes, GarrisonError, toGrpcStatus } from '#proto/errors/index.ts';
+import { fromGrpcStatus, GarrisonError } from '#proto/errors/index.ts';
 import type { EntryRequest, SignedX509, SignX509Result } from '#proto/gen/garrison/v1/node-entries.ts';
 import { identifyPeer } from '#runtime/peer.ts';
 import { entryNameOf } from '#services/workload/registrations.ts';
@@ -62,8 +62,7 @@ function leafOf({ chain, authority }: SignedX509, { spiffeId }: Registration, ke
 
 function refusalOf(refusal: { readonly code: number; readonly message: string } | undefined): GarrisonError {
   if (refusal === undefined) return wrong('is missing');
-  const code = errorCodes.find((name) => (toGrpcStatus(name) as number) === refusal.code) ?? 'INTERNAL';
-  return new GarrisonError(code, refusal.message);
+  return new GarrisonError(fromGrpcStatus(refusal.code), refusal.message);
 }
 
 function wrong(what: string): GarrisonError {

@@ -1,4 +1,4 @@
-import { GarrisonError } from '#proto/errors/index.ts';
+import { GarrisonError, isUnreachable } from '#proto/errors/index.ts';
 import type { Identity, IdentitySource } from '#runtime/identity-source.ts';
 import { loadIdentity, storeIdentity } from '#runtime/identity/identity-file.ts';
 import type { IdentityOptions } from '#runtime/identity/identity-options.ts';
@@ -164,9 +164,7 @@ async function first(options: NodeIdentityOptions): Promise<Joined> {
         logger.warn('not joined anew, going on with the identity that was kept', { error });
         return { identity: kept.identity, mark: kept.tokenHash };
       }
-      const away =
-        error instanceof GarrisonError && (error.code === 'UNAVAILABLE' || error.code === 'DEADLINE_EXCEEDED');
-      if (!away || signal.aborted) throw error;
+      if (!isUnreachable(error) || signal.aborted) throw error;
       if (failures === 1) logger.warn('waiting for the certificate authority', { error });
       await clock.sleep(Math.min(retryDelayMs(failures, 0) / 4, 2000), signal);
     }

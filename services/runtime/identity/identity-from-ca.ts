@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { parseJoinToken } from '#ca/join-token.ts';
-import { GarrisonError } from '#proto/errors/index.ts';
+import { GarrisonError, isUnreachable } from '#proto/errors/index.ts';
 import type { Address } from '../address.ts';
 import { TrustClient } from '#proto/gen/garrison/v1/identity.ts';
 import { grpcClient } from '../grpc/client.ts';
@@ -116,9 +116,7 @@ async function firstIdentity(
         logger.warn('join token of no use, going on with the identity that was kept', { error });
         return kept;
       }
-      const away =
-        error instanceof GarrisonError && (error.code === 'UNAVAILABLE' || error.code === 'DEADLINE_EXCEEDED');
-      if (!away || signal.aborted) throw error;
+      if (!isUnreachable(error) || signal.aborted) throw error;
       if (failures === 1) logger.warn('waiting for the certificate authority', { error });
       await clock.sleep(Math.min(retryDelayMs(failures, 0) / 4, 2000), signal);
     }

@@ -1,4 +1,4 @@
-import { GarrisonError, type GrpcStatus, grpcStatus, toHttpStatus } from '#proto/errors/index.ts';
+import { GarrisonError, type GrpcStatus, grpcStatus, isUnreachable, toHttpStatus } from '#proto/errors/index.ts';
 import { type Decider, type Decision, ownRefusal, undecidedPass } from './decider.ts';
 
 /** Asks somebody else; rejects when there is no answer or none that can be read. */
@@ -35,10 +35,6 @@ export function withFailPolicy(inner: FallibleDecider, options: FailPolicyOption
       }
     },
   };
-}
-
-function isUnreachable(error: unknown): boolean {
-  return error instanceof GarrisonError && (error.code === 'UNAVAILABLE' || error.code === 'DEADLINE_EXCEEDED');
 }
 
 /** A request that cannot even be asked about is the client's fault; everything else may work at the next try. */
