@@ -1,3 +1,5 @@
+import type { X509Certificate } from 'node:crypto';
+
 declare const serialBrand: unique symbol;
 
 /** A serial number as 40 lower-case hexadecimal digits. */
@@ -30,6 +32,11 @@ export function newSerial(instance: number, now: Date, random: (bytes: number) =
 export function parseSerial(text: string): SerialHex | undefined {
   const hex = text.replace(/:/g, '').toLowerCase();
   return /^[0-9a-f]{1,40}$/.test(hex) ? (hex.padStart(2 * serialBytes, '0') as SerialHex) : undefined;
+}
+
+/** The serial of a certificate that Node has read, which leaves leading zeros out. */
+export function serialOf({ serialNumber }: Pick<X509Certificate, 'serialNumber'>): string {
+  return serialNumber.toLowerCase().padStart(2 * serialBytes, '0');
 }
 
 export function serialToBytes(serial: SerialHex): Uint8Array {

@@ -1,6 +1,7 @@
 import { X509Certificate } from 'node:crypto';
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
+import { serialOf } from '#ca/issue/serial.ts';
 import { GarrisonError } from '#proto/errors/index.ts';
 import type { Identity, IdentitySource } from './identity-source.ts';
 
@@ -122,11 +123,6 @@ function signedBy(certificate: X509Certificate, issuers: readonly X509Certificat
 
 function otherEnd({ remoteAddress, remotePort }: Socket): string {
   return `${remoteAddress ?? ''} ${remotePort ?? ''}`;
-}
-
-/** As revocations are told: 40 hexadecimal digits. */
-function serialOf({ serialNumber }: X509Certificate): string {
-  return serialNumber.toLowerCase().padStart(40, '0');
 }
 
 function within(all: Trust['revoked'] = new Set(), known: Trust['revoked'] = new Set()): boolean {

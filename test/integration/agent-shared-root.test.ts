@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { Metadata } from '@grpc/grpc-js';
 import { expect, test } from '@jest/globals';
 import { splitDer } from '#ca/der/split.ts';
+import { serialOf } from '#ca/issue/serial.ts';
 import { IdentityAdminClient, type Authority } from '#proto/gen/garrison/v1/identity.ts';
 import { SpiffeWorkloadAPIClient, type X509SVIDResponse } from '#proto/gen/spiffe/workload/workload.ts';
 import { callUnary } from '#runtime/grpc/call-unary.ts';
@@ -81,7 +82,7 @@ test('of two authorities under one root the older is tainted: node and workload 
   for (const name of ['a', 'b', 'c']) {
     const bearer = await joinToken(running, { spiffeId: `spiffe://example.org/ns/shop/sa/${name}` });
     const [leaf] = await create(running, { bearer });
-    const serial = (leaf?.serialNumber ?? '').toLowerCase().padStart(40, '0');
+    const serial = serialOf(leaf ?? { serialNumber: '' });
     await callUnary(admin.revokeCertificate.bind(admin), { serial, spiffeId: '', reason: 'a test' });
     await until(identity, ({ revoked }) => revoked?.has(serial) === true);
   }

@@ -1,5 +1,6 @@
 import { X509Certificate } from 'node:crypto';
 import { writeRequest } from '#ca/csr/write-request.ts';
+import { serialOf } from '#ca/issue/serial.ts';
 import { isKey } from '#ca/keys/same-key.ts';
 import type { Signer } from '#ca/keys/signer.ts';
 import type { Registration } from '#policies/documents/index.ts';
@@ -51,7 +52,7 @@ function leafOf({ chain, authority }: SignedX509, { spiffeId }: Registration, ke
   if (id.toString() !== spiffeId) throw wrong(`is for \`${id.toString()}\` and not for \`${spiffeId}\``);
   if (!isKey(certificate.publicKey, key.publicKey)) throw wrong('is for another key');
   return {
-    serial: certificate.serialNumber.toLowerCase().padStart(40, '0'),
+    serial: serialOf(certificate),
     id,
     notBefore: certificate.validFromDate,
     notAfter: certificate.validToDate,

@@ -1,5 +1,6 @@
 import { X509Certificate } from 'node:crypto';
 import { TrustClient, type TrustBundle } from '#proto/gen/garrison/v1/identity.ts';
+import { serialOf } from '#ca/issue/serial.ts';
 import { encodePem } from '#ca/pem.ts';
 import type { Address } from '#runtime/address.ts';
 import type { Clock } from '#runtime/clock.ts';
@@ -30,7 +31,7 @@ export async function whyRefused(ca: Address, own: Identity, clock: Clock): Prom
 }
 
 function judge({ roots, revoked }: TrustBundle, own: Identity): string | undefined {
-  const serial = new X509Certificate(own.certificates[0] ?? '').serialNumber.toLowerCase().padStart(40, '0');
+  const serial = serialOf(new X509Certificate(own.certificates[0] ?? ''));
   if (revoked.includes(serial)) return 'the certificate of this node was revoked';
   const bundle = roots.map((der) => encodePem('CERTIFICATE', der));
   if (standsOnSand(own, { bundle, tainted: [] })) {

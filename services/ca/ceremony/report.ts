@@ -2,6 +2,7 @@ import { createHash, X509Certificate } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { keyIdOf, readIssuer } from '#ca/issue/issuer.ts';
+import { serialOf } from '#ca/issue/serial.ts';
 import { readPublicKey } from '#ca/keys/public-key.ts';
 import type { Signer } from '#ca/keys/signer.ts';
 import { encodePem } from '#ca/pem.ts';
@@ -61,10 +62,10 @@ export function describeCeremony(
 
 export function describeCertificate(der: Uint8Array): ReportedCertificate {
   const { publicKey, validity } = readIssuer(der);
-  const { subject, serialNumber } = new X509Certificate(der);
+  const certificate = new X509Certificate(der);
   return {
-    subject: subject.replaceAll('\n', ', '),
-    serial: serialNumber.toLowerCase().padStart(40, '0'),
+    subject: certificate.subject.replaceAll('\n', ', '),
+    serial: serialOf(certificate),
     notBefore: validity.notBefore.toISOString(),
     notAfter: validity.notAfter.toISOString(),
     keyId: Buffer.from(keyIdOf(publicKey)).toString('hex'),

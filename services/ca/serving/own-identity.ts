@@ -1,4 +1,5 @@
 import { generateKeyPairSync, X509Certificate } from 'node:crypto';
+import { serialOf } from '#ca/issue/serial.ts';
 import { keySigner } from '#ca/keys/signer.ts';
 import { encodePem } from '#ca/pem.ts';
 import { parseSpiffeId, type TrustDomain } from '#ca/spiffe-id.ts';
@@ -35,7 +36,7 @@ export async function ownIdentity(options: OwnIdentityOptions): Promise<Renewing
   revocations.onChange(() => {
     retrust();
     const [leaf = ''] = identity.current().certificates;
-    const serial = new X509Certificate(leaf).serialNumber.toLowerCase().padStart(40, '0');
+    const serial = serialOf(new X509Certificate(leaf));
     if (revocations.serials.has(serial)) identity.renewNow();
   });
   retrust();
