@@ -12,6 +12,7 @@ import {
   readKeyUsage,
   type Certificate,
 } from './read-certificate.ts';
+import { keyUsages } from './write-extensions.ts';
 
 /** A certificate of somebody else's authority, as it was shown. */
 export interface ShownCertificate {
@@ -30,8 +31,7 @@ export interface VerifiedPath {
 /** SPIRE 1.14.2: chains and keys without bound are work without bound. */
 const maxChain = 5;
 const maxCertificateBytes = 8192;
-const keyCertSign = 5;
-const digitalSignature = 0;
+const { keyCertSign, digitalSignature } = keyUsages;
 
 /** What we understand; any other extension that is critical ends the matter (RFC 5280 §4.2). */
 const understood: ReadonlySet<string> = new Set([

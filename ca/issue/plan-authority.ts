@@ -36,10 +36,10 @@ export function planAuthority(
 }
 
 /** Below an intermediate of ours may stand those of authorities that this one signs for, and below theirs leaves. */
-const mostBelow = 1;
+export const mostBelow = 1;
 
 /** How many authorities may stand below a new intermediate of this issuer (RFC 5280 §4.2.1.9). */
-export function pathLengthUnder({ pathLength }: Pick<Issuer, 'pathLength'>): number {
+function pathLengthUnder({ pathLength }: Pick<Issuer, 'pathLength'>): number {
   if (pathLength === undefined) return mostBelow;
   if (pathLength > 0) return Math.min(mostBelow, pathLength - 1);
   throw new GarrisonError('FAILED_PRECONDITION', 'the issuing certificate may sign leaves only', {

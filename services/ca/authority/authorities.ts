@@ -1,6 +1,8 @@
 import type { Issuer } from '#ca/issue/issuer.ts';
 import type { JwtKey } from '#ca/jwt/jwt-key.ts';
 import type { JwtSigner } from '#ca/jwt/mint-jwt.ts';
+import type { PublicKey } from '#ca/keys/public-key.ts';
+import { sameKey } from '#ca/keys/same-key.ts';
 import type { Signer } from '#ca/keys/signer.ts';
 import { GarrisonError } from '#proto/errors/index.ts';
 import type { JwtAuthority } from '../jwt-authority/jwt-authority.ts';
@@ -110,6 +112,12 @@ export class Authorities {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
   }
+}
+
+/** Neither a workload nor an authority below has a key of this one. */
+export function refuseOwnKey({ issuing, root }: Authority, key: PublicKey): void {
+  if (![issuing, root].some(({ publicKey }) => sameKey(publicKey, key))) return;
+  throw new GarrisonError('INVALID_ARGUMENT', 'the certificate request is for a key of the authority');
 }
 
 function distinct(ders: readonly Uint8Array[]): Uint8Array[] {

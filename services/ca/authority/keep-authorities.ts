@@ -9,8 +9,8 @@ import type { RenewalTrouble } from './renewal-trouble.ts';
 
 const lookMs = 3_600_000;
 const day = 86_400_000;
-/** Between making a new root known and signing under it. */
-const makeKnownMs = 10_000;
+/** Between making a new root known and signing under it; as `garrison identity rotate` waits. */
+export const makeKnownMs = 10_000;
 
 export type Step = 'renew-issuing' | 'prepare' | 'activate' | 'revoke-expired';
 

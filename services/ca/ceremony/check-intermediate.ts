@@ -2,11 +2,9 @@ import { readAltNames, readBasicConstraints, readKeyUsage, readTbs, uriTag } fro
 import { keyUsages } from '#ca/certificate/write-extensions.ts';
 import { oids } from '#ca/der/oids.ts';
 import type { Issuer } from '#ca/issue/issuer.ts';
+import { mostBelow } from '#ca/issue/plan-authority.ts';
 import type { TrustDomain } from '#ca/spiffe-id.ts';
 import { GarrisonError } from '#proto/errors/index.ts';
-
-/** Below an intermediate may stand one authority more: see `planAuthority`. */
-const mostBelow = 1;
 
 /** A root signs intermediates of its own trust domain and nothing else, whoever asks. */
 export function checkIntermediate(toSign: Uint8Array, trustDomain: TrustDomain, root: Issuer): void {

@@ -1,10 +1,9 @@
 import { newSerial, type SerialHex } from '#ca/issue/serial.ts';
 import { validityFor } from '#ca/issue/validity.ts';
 import type { PublicKey } from '#ca/keys/public-key.ts';
-import { sameKey } from '#ca/keys/same-key.ts';
 import type { SpiffeId, TrustDomain } from '#ca/spiffe-id.ts';
 import { GarrisonError } from '#proto/errors/index.ts';
-import type { Authorities, Authority } from '../authority/authorities.ts';
+import { refuseOwnKey, type Authorities, type Authority } from '../authority/authorities.ts';
 import { randomPool } from './random-pool.ts';
 import type { KeyCheck } from './blocked-keys.ts';
 import { recordAndSign, type Press, type Warrant } from './record-and-sign.ts';
@@ -102,8 +101,7 @@ export class IssuingDesk {
       throw new GarrisonError('INVALID_ARGUMENT', `\`${id.toString()}\` names the trust domain, not a workload`);
     }
     this.#options.checkKey(publicKey);
-    const own = [authority.issuing, authority.root].some(({ publicKey: key }) => sameKey(key, publicKey));
-    if (own) throw new GarrisonError('INVALID_ARGUMENT', 'the certificate request is for a key of the authority');
+    refuseOwnKey(authority, publicKey);
   }
 
   /** What a registration asks for, cut to what this desk gives. */

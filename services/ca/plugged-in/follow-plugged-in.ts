@@ -4,11 +4,9 @@ import type { Clock } from '#runtime/clock.ts';
 import type { Logger } from '#runtime/logger.ts';
 import { watchFiles } from '#runtime/watch-files.ts';
 import type { AuthorityDesk } from '../authority/authority-desk.ts';
+import { makeKnownMs } from '../authority/keep-authorities.ts';
 import type { PluggedInSource } from './plugged-in-source.ts';
 import { pluggedInFiles } from './read-plugged-in.ts';
-
-/** Between making a new root known and signing under it; as `garrison identity rotate` waits. */
-export const makeKnownMs = 10_000;
 
 interface Around {
   readonly clock: Clock;

@@ -3,7 +3,6 @@ import { readRequest } from '#ca/csr/read-request.ts';
 import { planAuthority } from '#ca/issue/plan-authority.ts';
 import { newSerial } from '#ca/issue/serial.ts';
 import { validityFor } from '#ca/issue/validity.ts';
-import { sameKey } from '#ca/keys/same-key.ts';
 import type { TrustDomain } from '#ca/spiffe-id.ts';
 import { GarrisonError } from '#proto/errors/index.ts';
 import type { NewIntermediateRequest, NewIntermediateResponse } from '#proto/gen/garrison/v1/identity.ts';
@@ -11,7 +10,7 @@ import type { Registration } from '#policies/documents/index.ts';
 import type { Logger } from '#runtime/logger.ts';
 import type { UnaryHandler } from '#runtime/grpc/method.ts';
 import { grantOf, type Registrations } from '#services/workload/registrations.ts';
-import type { Authorities } from '../authority/authorities.ts';
+import { refuseOwnKey, type Authorities } from '../authority/authorities.ts';
 import type { Authenticator } from '../certificate-service/claim.ts';
 import type { KeyCheck } from '../issuing/blocked-keys.ts';
 import { recordAndSign, type Press } from '../issuing/record-and-sign.ts';
@@ -48,10 +47,8 @@ export function newIntermediate(parts: Parts): UnaryHandler<NewIntermediateReque
     const { publicKey } = readRequest(csr);
     checkKey(publicKey);
     const authority = authorities.active();
-    const { issuing, root } = authority;
-    if ([issuing, root].some(({ publicKey: own }) => sameKey(own, publicKey))) {
-      throw new GarrisonError('INVALID_ARGUMENT', 'the certificate request is for a key of the authority');
-    }
+    refuseOwnKey(authority, publicKey);
+    const { issuing } = authority;
     const now = clock.now();
     const longest = Math.min(right.x509TtlSeconds ?? longestSeconds, longestSeconds);
     const seconds = ttlSeconds === 0 ? longest : Math.min(ttlSeconds, longest);
