@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 
 /**
  * SHA-256 of SubjectPublicKeyInfo: keys whose private half everybody can look up, in standards that print one as an
@@ -21,7 +21,7 @@ const publishedKeys: ReadonlyMap<string, string> = new Map([
 
 /** SHA-256 of a SubjectPublicKeyInfo, hexadecimal: how lists of keys name them. */
 export function keyHash(spki: Uint8Array): string {
-  return createHash('sha256').update(spki).digest('hex');
+  return hash('sha256', spki, 'hex');
 }
 
 /** Where the private half of a key is printed, if it is. */

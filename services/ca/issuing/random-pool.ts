@@ -1,7 +1,9 @@
 import { randomFillSync } from 'node:crypto';
 
+const pageBytes = 4096;
+
 /** Random bytes from a stock that is filled a page at a time: asking the generator costs more than the bytes. None is given twice. */
-export function randomPool(pageBytes = 4096): (bytes: number) => Uint8Array {
+export function randomPool(): (bytes: number) => Uint8Array {
   let page = Buffer.alloc(0);
   let at = 0;
   return (bytes) => {

@@ -1,3 +1,4 @@
+import { jwtKeyOf } from '#ca/jwt/jwt-key.ts';
 import { GarrisonError } from '#proto/errors/index.ts';
 import type { Clock } from '#runtime/clock.ts';
 import type { Authorities } from '../authority/authorities.ts';
@@ -36,10 +37,10 @@ export class JwtDesk {
       const key = await keys.make('jwt');
       const record = this.#record(key.signer.publicKey.spki, 'prepared');
       await key.keep(record.id);
-      made = record.id;
+      made = jwtKeyOf(record.jwtKey).kid;
       return [record];
     });
-    return this.#byId(made);
+    return this.#find(made);
   }
 
   /** It signs from now on; the one that did is old. */
@@ -77,11 +78,6 @@ export class JwtDesk {
 
   #moved({ jwtKey: { key } }: JwtKeyState, state: AuthorityState): AuthorityRecord {
     return this.#record(key.export({ format: 'der', type: 'spki' }), state);
-  }
-
-  #byId(id: string): JwtKeyState {
-    const found = this.#options.authorities.jwt.find(({ record }) => record.id === id);
-    return this.#find(found?.jwtKey.kid ?? '');
   }
 
   #find(kid: string): JwtKeyState {

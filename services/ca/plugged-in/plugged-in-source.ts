@@ -1,5 +1,6 @@
+import { authorityId } from '#ca/authority-id.ts';
 import { GarrisonError } from '#proto/errors/index.ts';
-import { authorityId, type AuthorityFolder } from '../authority/authority-files.ts';
+import type { AuthorityFolder } from '../authority/authority-files.ts';
 import type { AuthoritySource } from '../authority/authority-source.ts';
 import { recordGiven } from '../authority/given-authority.ts';
 import type { Ceremony } from '../authority/create-authority.ts';
@@ -23,20 +24,19 @@ export class PluggedInSource implements AuthoritySource {
   readonly kind = 'plugged-in';
   readonly folder: string;
   readonly #options: Options;
-  #good: PluggedIn | undefined;
+  #good: PluggedIn;
   #refusal: Refusal | undefined;
 
   /** Throws where the folder holds no authority that could sign. */
   constructor(folder: string, options: Options) {
     this.folder = folder;
     this.#options = options;
-    this.look();
+    this.#good = this.#read();
   }
 
   /** What was read last and was whole. */
   get current(): PluggedIn {
-    if (this.#good !== undefined) return this.#good;
-    throw new GarrisonError('FAILED_PRECONDITION', `\`${this.folder}\` holds no authority`, { place: 'ca.pluggedIn' });
+    return this.#good;
   }
 
   wanted(): string {
@@ -45,12 +45,16 @@ export class PluggedInSource implements AuthoritySource {
 
   /** Reads the folder; throws and keeps what was good where something is wrong with it. */
   look(): void {
+    this.#good = this.#read();
+    this.#refusal = undefined;
+  }
+
+  #read(): PluggedIn {
     const { trustDomain, passphrase, clock, keys } = this.#options;
     const found = readPluggedIn(lookIntoFolder(this.folder), { trustDomain, passphrase, now: clock.now() });
     if (found.signer === undefined) keys.miss(found.chain.issuing.publicKey, this.#keyMissing());
     else keys.borrow(found.signer);
-    this.#good = found;
-    this.#refusal = undefined;
+    return found;
   }
 
   /** Why what lies in the folder now is not what signs. */

@@ -12,7 +12,6 @@ export const attributes = {
   sign: 0x108,
   verify: 0x10a,
   modulus: 0x120,
-  publicExponent: 0x122,
   extractable: 0x162,
   ecParams: 0x180,
   ecPoint: 0x181,
@@ -26,8 +25,6 @@ export const flags = {
   osLocking: 0x2,
   rwSession: 0x2,
   serialSession: 0x4,
-  tokenPresent: 0x1,
-  tokenInitialized: 0x400,
 } as const;
 
 /** CKU_USER. */

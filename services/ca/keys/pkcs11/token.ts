@@ -12,13 +12,12 @@ export interface TokenOptions {
   readonly token: TokenName;
   readonly pin: string;
   readonly clock: Clock;
-  /** Calls that may run at the same time. */
-  readonly sessions?: number;
   /** Why nothing can be signed; undefined as soon as it can again. */
   readonly onHealth?: (trouble: GarrisonError | undefined) => void;
 }
 
-const defaultSessions = 4;
+/** Calls that may run at the same time. */
+const sessions = 4;
 const retryMs = 5000;
 
 /** After these the session is gone, the token is, or both: only a new connection helps, if that does. */
@@ -96,7 +95,7 @@ export class Token implements AsyncDisposable {
 
   async #connect(): Promise<SessionPool> {
     if (this.#refused !== undefined) throw this.#refused;
-    const { module, token, onHealth, sessions = defaultSessions } = this.#options;
+    const { module, token, onHealth } = this.#options;
     const opened: Session[] = [];
     try {
       const slot = await findSlot(module, token);
