@@ -2,6 +2,7 @@ import { type Address, dialable, isUnix } from '#runtime/address.ts';
 import { type Addresses, publishAddresses, readAddresses, withdrawAddresses } from '#runtime/addresses-file.ts';
 import type { Clock } from '#runtime/clock.ts';
 import { type Config, readConfig } from '#runtime/config/config.ts';
+import { warnOfExposed } from '#runtime/config/read-secret-file.ts';
 import { type Secrets, readSecrets } from '#runtime/config/secrets.ts';
 import { type Logger, createLogger } from '#runtime/logger.ts';
 import { StateFolder } from '#runtime/state-folder.ts';
@@ -25,7 +26,8 @@ export interface ServiceWorld {
 export function openServiceWorld(path: string | undefined, { env, cwd, clock }: Invocation): ServiceWorld {
   const config = readConfig({ path, env, cwd });
   const state = StateFolder.open(config.state);
-  return { config, secrets: readSecrets(config), state, clock, logger: createLogger({ level: config.logLevel }) };
+  const logger = createLogger({ level: config.logLevel });
+  return { config, secrets: readSecrets(config, warnOfExposed(logger)), state, clock, logger };
 }
 
 /** Where the CA of this configuration is: as configured, or, where that was any free port, as its process published it. */

@@ -6,6 +6,7 @@ import { readCeremonyPlan } from '#services/ca/ceremony/ceremony-plan.ts';
 import { runCeremony } from '#services/ca/ceremony/run-ceremony.ts';
 import { verifyReport } from '#services/ca/ceremony/verify-report.ts';
 import { declareVerb } from '../verb.ts';
+import { noteExposed } from './note-exposed.ts';
 import { readInput } from './read-input.ts';
 
 export const verb = declareVerb({
@@ -30,7 +31,7 @@ export const verb = declareVerb({
     }
     if (from !== undefined) {
       const read = readCeremonyPlan(path.resolve(cwd, from));
-      const report = await runCeremony(read, { clock, logger: silentLogger, version });
+      const report = await runCeremony(read, { clock, logger: silentLogger, version, onExposed: noteExposed(output) });
       const { root, issuing } = read.plan;
       output.result(report, JSON.stringify(report, null, 2));
       output.note(`signed by the root: ${read.plan.report}, ${read.plan.report}.sig`);

@@ -7,6 +7,7 @@ import { parseDuration } from '#schema/index.ts';
 import { declareVerb } from '../verb.ts';
 import { adminFlags, withAdmin } from './admin.ts';
 import { authorityJson, authorityText } from './authority-text.ts';
+import { noteExposed } from './note-exposed.ts';
 import { signIntermediate } from './sign-intermediate.ts';
 
 export const verb = declareVerb({
@@ -50,7 +51,7 @@ export const verb = declareVerb({
         show(
           flags.from === undefined
             ? await change('renew-issuing')
-            : await signIntermediate(client, path.resolve(cwd, flags.from), clock),
+            : await signIntermediate(client, path.resolve(cwd, flags.from), { clock, onExposed: noteExposed(output) }),
         );
         return 0;
       }

@@ -1,5 +1,6 @@
 import type { AdminServer } from '#runtime/admin-server.ts';
 import type { Clock } from '#runtime/clock.ts';
+import { warnOfExposed } from '#runtime/config/read-secret-file.ts';
 import { lockFile } from '#runtime/lock-file.ts';
 import type { RenewingIdentity } from '#runtime/identity/renewing-identity.ts';
 import type { Logger } from '#runtime/logger.ts';
@@ -79,7 +80,8 @@ export async function openCaCore(
   const press = { ledger, clock };
   const instance = (): number => instanceOf(ledger, settings);
   const onHealth = tokenReadiness(admin, logger);
-  const kept = await openKeys(settings.keys, { state, passphrase, trustDomain, clock, onHealth });
+  const onExposed = warnOfExposed(logger);
+  const kept = await openKeys(settings.keys, { state, passphrase, trustDomain, clock, onHealth, onExposed });
   const keys = opening.use(new BorrowedKeys(kept));
   const ceremony = { ...press, trustDomain, instance, life, state, keys, logger };
   const origin = opening.use(openSource(settings, { ...ceremony, passphrase, random }));

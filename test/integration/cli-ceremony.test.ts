@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
@@ -166,6 +166,15 @@ describe('identity init', () => {
     const other = await garrison('identity', 'init', '--verify', 'report.json', '--root', 'other.pem');
     expect(other).toMatchObject({ code: 1, stdout: expect.stringContaining('another root') });
     expect(await garrison('identity', 'init', '--verify', 'ceremony.yaml')).toMatchObject({ code: 2 });
+  });
+
+  test('a passphrase that others may read is told of', async () => {
+    chmodSync(at('root-passphrase'), 0o644);
+    const told = `others may read the file of \`root.passphraseFile\`, \`${at('root-passphrase')}\` (mode 0644)`;
+    const made = await garrison('identity', 'init', '--from', 'ceremony.yaml');
+    expect(made).toMatchObject({ code: 0, stderr: expect.stringContaining(told) });
+    expect(made.stderr).toContain(`chmod 600 ${at('root-passphrase')}`);
+    expect(made.stderr).not.toContain('issuing.passphraseFile');
   });
 
   test('is done once: what is there is not overwritten', async () => {

@@ -6,10 +6,7 @@ import { join } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { jwtKeyOf } from '#ca/jwt/jwt-key.ts';
-import { readPublicKey, type PublicKey } from '#ca/keys/public-key.ts';
 import { keySigner } from '#ca/keys/signer.ts';
-import { decodePem } from '#ca/pem.ts';
 import { parseSpiffeId, parseTrustDomain } from '#ca/spiffe-id.ts';
 import { mintJwt } from '#ca/jwt/mint-jwt.ts';
 import type { GarrisonError } from '#proto/errors/index.ts';
@@ -42,6 +39,7 @@ import { runVerb } from '#test/fakes/run-verb.ts';
 import { SoftHsm } from '#test/fakes/soft-hsm.ts';
 
 const trustDomain = parseTrustDomain('example.org');
+const untold = { onHealth: () => undefined, onExposed: () => undefined };
 let hsm: SoftHsm;
 let folder: string;
 
@@ -225,7 +223,7 @@ describe('an authority whose keys are in a token', () => {
   test('is made, restarted, rotated and renewed there; not one key is in a file', async () => {
     const state = StateFolder.open(join(folder, 'state'));
     const ledger = new MemoryLedger();
-    const around = { state, passphrase: undefined, trustDomain, clock: systemClock, onHealth: () => undefined };
+    const around = { state, passphrase: undefined, trustDomain, clock: systemClock, ...untold };
     const config = {
       kind: 'pkcs11',
       module: hsm.module,
@@ -260,43 +258,9 @@ describe('an authority whose keys are in a token', () => {
     await second.keys[Symbol.asyncDispose]();
   });
 
-  test('signs on when the JWT key it was made with is revoked, also after a restart; that key goes with the authority', async () => {
-    const place = mkdtempSync(join(tmpdir(), 'gca-'));
-    const keys = { kind: 'pkcs11', module: hsm.module, token: { label: 'mesh' }, pin: { file: hsm.pinFile } } as const;
-    const verb = async (...args: string[]): Promise<Record<string, unknown>[]> => {
-      const ran = await runVerb(['identity', ...args, '--output', 'json'], { cwd: place });
-      expect(ran).toMatchObject({ code: 0 });
-      return ran.json();
-    };
-    const mint = async (name: string): Promise<void> => {
-      await verb('mint', '--service-account', `shop/${name}`, '--out', join(place, name));
-    };
-    const folders = (state: string): string[] => readdirSync(join(state, 'ca', 'authorities'));
-    let made: { id: string; key: PublicKey };
-    {
-      await using running = await runCa({ folder: place, settings: { keys } });
-      const [id = ''] = folders(running.state);
-      const pem = readFileSync(join(running.state, 'ca', 'authorities', id, 'jwt-public.pem'), 'utf8');
-      made = { id, key: readPublicKey(decodePem(pem, ['PUBLIC KEY'], 'key')) };
-      await verb('jwt', 'rotate', '--wait', '0s');
-      await verb('jwt', 'revoke', jwtKeyOf(made.key.spki).kid);
-      await verb('jwt', 'rotate', '--wait', '0s');
-      await mint('one');
-    }
-    await using _ = await runCa({ folder: place, settings: { keys } });
-    await mint('two');
-    await verb('rotate', '--wait', '0s');
-    await verb('taint', made.id);
-    await verb('revoke', '--authority', made.id);
-    await mint('three');
-    await using store = new Pkcs11KeyStore(await openToken(), 'test');
-    expect(await store.has({ authority: made.id, role: 'jwt', key: made.key })).toBe(false);
-    rmSync(place, { recursive: true });
-  }, 30_000);
-
   test('keys in files are still found when the configuration moves to a token', async () => {
     const state = StateFolder.open(join(folder, 'moved'));
-    const around = { state, passphrase: 'open', trustDomain, clock: systemClock, onHealth: () => undefined };
+    const around = { state, passphrase: 'open', trustDomain, clock: systemClock, ...untold };
     const files = await openKeys({ kind: 'file' }, around);
     const fresh = await files.make('issuing');
     await fresh.keep('a');

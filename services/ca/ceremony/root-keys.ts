@@ -6,6 +6,7 @@ import { sameKey } from '#ca/keys/same-key.ts';
 import { keySigner, type Signer } from '#ca/keys/signer.ts';
 import { GarrisonError } from '#proto/errors/index.ts';
 import type { Clock } from '#runtime/clock.ts';
+import type { OnExposed } from '#runtime/config/read-secret-file.ts';
 import { readPassphrase } from '#runtime/config/secrets.ts';
 import { StateFolder } from '#runtime/state-folder.ts';
 import { readKeyFile, writeKeyFile } from '../keys/key-file.ts';
@@ -22,8 +23,11 @@ export interface RootKeys extends AsyncDisposable {
   open(key: PublicKey): Promise<Signer>;
 }
 
-export async function openRootKeys({ root, trustDomain }: CeremonyPlan, clock: Clock): Promise<RootKeys> {
-  const passphrase = readPassphrase(root.passphraseFile, 'root.passphraseFile');
+export async function openRootKeys(
+  { root, trustDomain }: CeremonyPlan,
+  { clock, onExposed }: { clock: Clock; onExposed: OnExposed },
+): Promise<RootKeys> {
+  const passphrase = readPassphrase(root.passphraseFile, 'root.passphraseFile', onExposed);
   if (root.keys.kind === 'file') return fileKeys(root.folder, passphrase);
   const state = StateFolder.open(root.folder, 'root.folder');
   const store: KeyStore = await openKeys(root.keys, {
@@ -32,6 +36,7 @@ export async function openRootKeys({ root, trustDomain }: CeremonyPlan, clock: C
     trustDomain,
     clock,
     onHealth: () => undefined,
+    onExposed,
   });
   return {
     make: () => store.make('root'),

@@ -3,6 +3,7 @@ import path from 'node:path';
 import { encodePem } from '#ca/pem.ts';
 import { GarrisonError } from '#proto/errors/index.ts';
 import type { Clock } from '#runtime/clock.ts';
+import type { OnExposed } from '#runtime/config/read-secret-file.ts';
 import { readPassphrase } from '#runtime/config/secrets.ts';
 import { lockFile } from '#runtime/lock-file.ts';
 import type { Logger } from '#runtime/logger.ts';
@@ -19,11 +20,13 @@ interface Around {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly version: string;
+  readonly onExposed: OnExposed;
 }
 
 /** A root and the intermediate under it, once and for all: on the record, and in a report that the root signs. */
-export async function runCeremony(read: ReadPlan, { clock, logger, version }: Around): Promise<CeremonyReport> {
+export async function runCeremony(read: ReadPlan, around: Around): Promise<CeremonyReport> {
   const { plan } = read;
+  const { clock, logger, version, onExposed } = around;
   refuseOverwriting(plan.report, path.join(plan.root.folder, 'root.pem'));
   const state = StateFolder.open(plan.state);
   const folder = StateFolder.open(plan.root.folder, 'root.folder');
@@ -37,11 +40,11 @@ export async function runCeremony(read: ReadPlan, { clock, logger, version }: Ar
       remedy: 'name an empty folder; an authority that exists gets a new root by `garrison identity rotate`',
     });
   }
-  const rootKeys = opening.use(await openRootKeys(plan, clock));
+  const rootKeys = opening.use(await openRootKeys(plan, around));
   const { trustDomain, root, issuing } = plan;
-  const passphrase = readPassphrase(issuing.passphraseFile, 'issuing.passphraseFile');
-  const around = { state, passphrase, trustDomain, clock, onHealth: () => undefined };
-  const own = opening.use(await openKeys(issuing.keys, around));
+  const passphrase = readPassphrase(issuing.passphraseFile, 'issuing.passphraseFile', onExposed);
+  const issuer = { state, passphrase, trustDomain, clock, onHealth: () => undefined, onExposed };
+  const own = opening.use(await openKeys(issuing.keys, issuer));
   const made: Partial<Record<'root', FreshKey>> = {};
   const keys = keysApart(rootKeys, own, (key) => (made.root = key));
   const life = { rootSeconds: root.lifeSeconds, issuingSeconds: issuing.lifeSeconds };

@@ -3,6 +3,7 @@ import type { GarrisonError } from '#proto/errors/index.ts';
 import type { Clock } from '#runtime/clock.ts';
 import type { CaKeysConfig } from '#runtime/config/ca-keys-config.ts';
 import { readPin } from '#runtime/config/read-pin.ts';
+import type { OnExposed } from '#runtime/config/read-secret-file.ts';
 import type { StateFolder } from '#runtime/state-folder.ts';
 import { FallbackKeyStore } from './fallback-key-store.ts';
 import { FileKeyStore } from './file-key-store.ts';
@@ -18,14 +19,16 @@ export interface KeysAround {
   readonly clock: Clock;
   /** Why nothing can be signed; undefined as soon as it can again. */
   readonly onHealth: (trouble: GarrisonError | undefined) => void;
+  /** Others may read the file with the PIN. */
+  readonly onExposed: OnExposed;
 }
 
 /** The keys as the configuration says; a mesh that moves to a token still finds the files it had. */
 export async function openKeys(config: CaKeysConfig, around: KeysAround): Promise<KeyStore> {
   const files = new FileKeyStore(around);
   if (config.kind === 'file') return files;
-  const { clock, onHealth, trustDomain } = around;
-  const pin = readPin(config.pin);
+  const { clock, onHealth, onExposed, trustDomain } = around;
+  const pin = readPin(config.pin, onExposed);
   const module = await loadModule(config.module);
   const token = await Token.open({ module, token: config.token, pin, clock, onHealth });
   return new FallbackKeyStore(new Pkcs11KeyStore(token, `garrison ${trustDomain}`), files);

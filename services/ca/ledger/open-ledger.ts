@@ -1,6 +1,5 @@
-import { readFileSync } from 'node:fs';
-import { GarrisonError } from '#proto/errors/index.ts';
 import type { Clock } from '#runtime/clock.ts';
+import { readSecretFile, warnOfExposed, type OnExposed } from '#runtime/config/read-secret-file.ts';
 import { makeStore, openDatabase } from '#runtime/database.ts';
 import type { Logger } from '#runtime/logger.ts';
 import type { StateFolder } from '#runtime/state-folder.ts';
@@ -29,7 +28,7 @@ export async function openLedger(settings: LedgerSettings, { state, clock, logge
     // Loaded only here: who has one file needs no client of a database.
     const { PostgresLedger } = await import('./postgres/postgres-ledger.ts');
     const { AuthorityFiles } = await import('./postgres/authority-files.ts');
-    const password = readPassword(databasePasswordFile);
+    const password = readPassword(databasePasswordFile, warnOfExposed(logger));
     return PostgresLedger.open({ url, password, clock, logger, files: new AuthorityFiles(state) });
   }
   const file = state.join('ca', 'ledger.db');
@@ -44,15 +43,7 @@ export function instanceOf(ledger: Ledger, { instance }: LedgerSettings): number
   return isShared(ledger) ? ledger.instance : instance;
 }
 
-function readPassword(file: string | undefined): string | undefined {
+function readPassword(file: string | undefined, onExposed: OnExposed): string | undefined {
   if (file === undefined) return undefined;
-  try {
-    return readFileSync(file, 'utf8').replace(/\r?\n$/, '');
-  } catch (cause) {
-    throw new GarrisonError('FAILED_PRECONDITION', `the password file \`${file}\` cannot be read`, {
-      place: 'ca.databasePasswordFile',
-      remedy: 'create it with mode 0600, or remove the setting',
-      cause,
-    });
-  }
+  return readSecretFile({ file, holds: 'password', place: 'ca.databasePasswordFile' }, onExposed);
 }

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { createSecureContext, type SecureContextOptions } from 'node:tls';
 import { GarrisonError } from '#proto/errors/index.ts';
 import type { WebCertificate } from '#runtime/config/bundle-endpoint-config.ts';
+import { tellIfExposed, warnOfExposed } from '#runtime/config/read-secret-file.ts';
 import type { IdentitySource } from '#runtime/identity-source.ts';
 import type { Logger } from '#runtime/logger.ts';
 import { keyExchangeGroups, secureContextOptions } from '#runtime/tls.ts';
@@ -37,6 +38,7 @@ export function svidTls(identity: IdentitySource): WebTls {
 /** A certificate from files. A change that is no good (half of a renewal, mostly) is told, and the last good one stays. */
 export function fileTls(files: WebCertificate, setting: string, logger: Logger): WebTls {
   let current = load(files, setting);
+  tellIfExposed(files.key, setting, warnOfExposed(logger));
   return {
     current: () => current,
     onChange: (listener, signal) => void follow(listener, signal),

@@ -1,8 +1,10 @@
 import { describe, expect, test } from '@jest/globals';
-import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { GarrisonError } from '#proto/errors/index.ts';
+import { readPin } from '#runtime/config/read-pin.ts';
+import { type ExposedFile, readSecretFile } from '#runtime/config/read-secret-file.ts';
 import { readConfig } from '#runtime/config/config.ts';
 import { readSecrets } from '#runtime/config/secrets.ts';
 import { showConfig } from '#runtime/config/show-config.ts';
@@ -119,12 +121,32 @@ describe('garrison.yaml', () => {
 
   test('a passphrase is read from its file and is no part of what is shown', () => {
     const file = fileWith('passphraseFile: ./phrase');
-    writeFileSync(path.join(path.dirname(file), 'phrase'), 'correct horse\n');
+    writeFileSync(path.join(path.dirname(file), 'phrase'), 'correct horse\n', { mode: 0o600 });
     const config = readConfig({ path: file, env: {}, cwd: '/' });
-    expect(readSecrets(config)).toEqual({ passphrase: 'correct horse' });
+    const told: ExposedFile[] = [];
+    expect(readSecrets(config, (exposed) => told.push(exposed))).toEqual({ passphrase: 'correct horse' });
+    expect(told).toEqual([]);
     expect(JSON.stringify(showConfig(config))).not.toContain('correct horse');
     expect(showConfig(config)).toMatchObject({ ca: { listen: '127.0.0.1:15012' } });
-    expect(refusalOf(() => readSecrets({ ...config, passphraseFile: '/nowhere' })).place).toBe('passphraseFile');
+    const nowhere = { ...config, passphraseFile: '/nowhere' };
+    expect(refusalOf(() => readSecrets(nowhere, () => undefined)).place).toBe('passphraseFile');
+  });
+
+  test.each([0o604, 0o640, 0o620, 0o666])('a file with a secret and mode %i (decimal) is read, and told of', (mode) => {
+    const file = fileWith('secret\n');
+    const told: ExposedFile[] = [];
+    const tell = (exposed: ExposedFile): unknown => told.push(exposed);
+    const config = { ...read(''), passphraseFile: file };
+    chmodSync(file, mode);
+    expect(readSecrets(config, tell)).toEqual({ passphrase: 'secret' });
+    expect(readPin({ file }, tell)).toBe('secret');
+    expect(readSecretFile({ file, holds: 'password', place: 'ca.databasePasswordFile' }, tell)).toBe('secret');
+    const exposed = { file, mode: `0${mode.toString(8)}`, remedy: `\`chmod 600 ${file}\`` };
+    expect(told).toEqual(
+      ['passphraseFile', 'ca.keys.pin', 'ca.databasePasswordFile'].map((setting) => ({ setting, ...exposed })),
+    );
+    chmodSync(file, 0o600);
+    readSecrets(config, () => expect(true).toBe(false));
   });
 });
 
