@@ -1,5 +1,7 @@
 import { isTemplate } from '../compile/path-template.ts';
 import { readIdentity } from '../decide/identity.ts';
+import { profileIn } from '../documents/mesh.ts';
+import type { Action, AuthorizationPolicy } from '../documents/model.ts';
 import type { PolicySet } from '../documents/policy-set.ts';
 import { isHttpField } from '../explain/rule-fields.ts';
 import type { RuleClause, RuleField } from '../explain/rule-fields.ts';
@@ -67,16 +69,17 @@ function clauseFault(
   set: PolicySet,
 ): Fault | undefined {
   const { action } = rule.policy;
-  const strict = isStrictEverywhere(set);
+  const strictnesses = strictnessesOf(rule.policy, set);
   for (const field of clause.fields) {
-    const fault = impossibleValues(field, set) ?? undoneByNegation(field, rule, set);
+    const fault = impossibleValues(field, set) ?? undoneByNegation(field, action, strictnesses);
     if (fault !== undefined) return fault;
   }
   const own = clause.fields.filter(({ values }) => values.length > 0);
   const others = [...own, ...(when?.fields.filter(({ values }) => values.length > 0) ?? [])];
   for (const field of own) {
     for (const other of others) {
-      if (other === field || other.key !== field.key || !hasOneReading(field.key, action, strict)) continue;
+      if (other === field || other.key !== field.key) continue;
+      if (!strictnesses.every((strict) => hasOneReading(field.key, action, strict))) continue;
       if (field.values.every((a) => other.values.every((b) => valuesDisjoint(field.key, a, b)))) {
         return {
           field: field.path,
@@ -89,21 +92,28 @@ function clauseFault(
   return namespacesWithoutPrincipal(own, others);
 }
 
-/** The reading of several values differs between the profiles: what holds in the strict one alone is told only there. */
-function isStrictEverywhere({ mesh }: PolicySet): boolean {
-  return mesh.profile === 'strict' && [...(mesh.namespaceProfiles?.values() ?? [])].every((one) => one === 'strict');
+/**
+ * Whether the profiles that a policy may be read in are strict: that of its namespace, and all there are for one of the root
+ * namespace. The reading of several values differs between them, so a proof must hold in each.
+ */
+function strictnessesOf({ metadata: { namespace } }: AuthorizationPolicy, { mesh }: PolicySet): readonly boolean[] {
+  const profiles =
+    namespace === mesh.rootNamespace
+      ? new Set([mesh.profile, ...(mesh.namespaceProfiles?.values() ?? [])])
+      : [profileIn(mesh, namespace)];
+  return [...profiles].map((profile) => profile === 'strict');
 }
 
-function undoneByNegation(field: RuleField, rule: EffectiveRule, set: PolicySet): Fault | undefined {
+function undoneByNegation(field: RuleField, action: Action, strictnesses: readonly boolean[]): Fault | undefined {
   const { key, values, notValues, notPath } = field;
-  const { action } = rule.policy;
-  const strict = set.mesh.profile === 'strict';
-  if (values.length === 0 || notValues.length === 0 || !negationUndoes(key, action, strict)) return undefined;
-  const undone = (value: string): boolean =>
+  if (values.length === 0 || notValues.length === 0) return undefined;
+  const undone = (value: string, strict: boolean): boolean =>
     notValues.some(
       (not) => covers(key, not, value) && (action === 'ALLOW' || !strict || !isTemplate(value) || not === '*'),
     );
-  return values.every(undone)
+  return strictnesses.every(
+    (strict) => negationUndoes(key, action, strict) && values.every((value) => undone(value, strict)),
+  )
     ? { field: notPath, http: isHttpField(field), reason: `it takes away all that ${field.path} lets in` }
     : undefined;
 }

@@ -9,12 +9,19 @@ import { shadows } from '#policies/lint/shadows.ts';
 import { policySet } from '#test/fakes/policy-documents.ts';
 import { requestBag } from '#test/fakes/request-bag.ts';
 import type { RequestText } from '#test/fakes/request-bag.ts';
-import { documents, manyRules, mesh } from './policy-arbitraries.ts';
+import { documents, manyRules, mesh as meshOfOneProfile } from './policy-arbitraries.ts';
 import { request } from './request-arbitraries.ts';
 
 const numRuns = Number(process.env['LINT_RUNS'] ?? 150);
 const requests = fc.array(request, { minLength: 1, maxLength: 8 });
 const anyDocuments = fc.oneof(documents, manyRules);
+
+const profile = fc.constantFrom<Mesh['profile']>('strict', 'istio');
+const namespaceProfiles = fc.dictionary(fc.constantFrom('shop', 'istio-system', 'other'), profile);
+/** Every other one has namespaces with profiles of their own. */
+const mesh: fc.Arbitrary<Partial<Mesh>> = fc
+  .tuple(meshOfOneProfile, fc.option(namespaceProfiles))
+  .map(([one, own]) => (own === null ? one : { ...one, namespaceProfiles: new Map(Object.entries(own)) }));
 
 /** Whether decide, asked with this rule alone, finds that it matches. Undefined: it was not asked. */
 function matches({ policy, rule }: EffectiveRule, where: Partial<Mesh>, one: RequestText): boolean | undefined {

@@ -51,6 +51,31 @@ describe('the rules of the linter', () => {
     expect(findings.map(({ id }) => id)).toEqual(['GL003']);
   });
 
+  test.each<[string, string, Mesh['profile'], Record<string, Mesh['profile']>, boolean]>([
+    ['of a mesh of that profile', 'shop', 'istio', {}, true],
+    ['of a namespace of that profile', 'shop', 'strict', { shop: 'istio' }, true],
+    ['of a namespace that has the other profile', 'shop', 'istio', { shop: 'strict' }, false],
+    ['of a namespace of that profile, whatever others have', 'shop', 'istio', { bank: 'strict' }, true],
+    [
+      'of the root namespace, where one namespace has the other profile',
+      'istio-system',
+      'istio',
+      { bank: 'strict' },
+      false,
+    ],
+  ])('what is proven in profile istio alone is told %s: %s', (_which, namespace, profile, own, told) => {
+    // In the strict profile a DENY takes a host without the port that `hosts` names, and `notHosts` does not take it away.
+    const hosts = ['a.test:443'];
+    const document = {
+      apiVersion: 'security.istio.io/v1',
+      kind: 'AuthorizationPolicy',
+      metadata: { name: 'p', namespace },
+      spec: { action: 'DENY', rules: [{ to: [{ operation: { hosts, notHosts: hosts, ports: ['80'] } }] }] },
+    };
+    const findings = findingsIn([document], { profile, namespaceProfiles: new Map(Object.entries(own)) });
+    expect(findings.some(({ id }) => id === 'GL023')).toBe(told);
+  });
+
   test('is quick with many rules', () => {
     const rules = Array.from({ length: 500 }, (_, i) => ({
       to: [{ operation: { paths: [`/p${i}`], methods: ['GET'] } }],
