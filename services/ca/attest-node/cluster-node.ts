@@ -1,8 +1,9 @@
 import { parseSpiffeId, type TrustDomain } from '#ca/spiffe-id.ts';
 import { GarrisonError } from '#proto/errors/index.ts';
 import type { NodeCluster } from '#runtime/config/nodes-config.ts';
+import { at } from '#runtime/json-at.ts';
 import { readServiceAccount } from '../callers/service-account.ts';
-import { getObject, objectAt, reviewToken } from '../kubernetes/token-review.ts';
+import { getObject, reviewToken } from '../kubernetes/token-review.ts';
 import { selector, type AttestedNode } from './attested-node.ts';
 
 const claim = (name: string): string => `authentication.kubernetes.io/${name}`;
@@ -60,12 +61,11 @@ async function placeOf(
   if (name !== undefined && uid !== undefined) return checked(name, uid);
   const found = await getObject(cluster, `/api/v1/namespaces/${namespace}/pods/${pod}`, signal);
   // A pod of the same name may have come since: the token is about the one with the same uid.
-  if (podUid === undefined || objectAt(objectAt(found, 'metadata'), 'uid') !== podUid)
-    throw refusal('the pod is another one');
-  const nodeName = objectAt(objectAt(found, 'spec'), 'nodeName');
+  if (podUid === undefined || at(found, 'metadata', 'uid') !== podUid) throw refusal('the pod is another one');
+  const nodeName = at(found, 'spec', 'nodeName');
   if (typeof nodeName !== 'string' || !objectName.test(nodeName)) throw refusal('the pod runs on no node');
   const node = await getObject(cluster, `/api/v1/nodes/${nodeName}`, signal);
-  return checked(nodeName, objectAt(objectAt(node, 'metadata'), 'uid'));
+  return checked(nodeName, at(node, 'metadata', 'uid'));
 }
 
 function checked(name: string, uid: unknown): { name: string; uid: string } {

@@ -3,6 +3,7 @@ import { readStrictJson } from '#policies/tokens/strict-json.ts';
 import { GarrisonError } from '#proto/errors/index.ts';
 import { askHttp } from '#runtime/ask-http.ts';
 import type { ClusterReview } from '#runtime/config/callers-config.ts';
+import { at } from '#runtime/json-at.ts';
 
 const timeoutMs = 5000;
 const maxBytes = 256 * 1024;
@@ -24,20 +25,20 @@ export async function reviewToken(cluster: ClusterReview, token: string, signal:
     body: { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenReview', spec: { token, audiences } },
     signal,
   });
-  const status = objectAt(answer, 'status');
-  if (objectAt(answer, 'kind') !== 'TokenReview') throw away(cluster, 'answers with something else');
-  if (objectAt(status, 'authenticated') !== true) throw refusal(cluster, 'the API server does not know the token');
-  if (typeof objectAt(status, 'error') === 'string' && objectAt(status, 'error') !== '') {
+  const status = at(answer, 'status');
+  if (at(answer, 'kind') !== 'TokenReview') throw away(cluster, 'answers with something else');
+  if (at(status, 'authenticated') !== true) throw refusal(cluster, 'the API server does not know the token');
+  if (typeof at(status, 'error') === 'string' && at(status, 'error') !== '') {
     throw refusal(cluster, 'the API server found a fault in the token');
   }
   // A server that knows nothing of audiences leaves them out: then nobody said that the token is for us.
-  const found = objectAt(status, 'audiences');
+  const found = at(status, 'audiences');
   if (!Array.isArray(found) || !audiences.some((audience) => found.includes(audience))) {
     throw refusal(cluster, 'the token is for another audience');
   }
-  const user = objectAt(objectAt(status, 'user'), 'username');
+  const user = at(status, 'user', 'username');
   if (typeof user !== 'string' || user === '') throw away(cluster, 'names no user');
-  return { user, extra: readExtra(objectAt(objectAt(status, 'user'), 'extra')) };
+  return { user, extra: readExtra(at(status, 'user', 'extra')) };
 }
 
 /** GETs an object of the cluster's API. */
@@ -90,11 +91,6 @@ async function ask(cluster: ClusterReview, { path, body, signal }: Question): Pr
 
 function read(file: string): Promise<string> {
   return readFile(file, 'utf8');
-}
-
-export function objectAt(value: unknown, name: string): unknown {
-  const isObject = typeof value === 'object' && value !== null && !Array.isArray(value) && Object.hasOwn(value, name);
-  return isObject ? (value as Readonly<Record<string, unknown>>)[name] : undefined;
 }
 
 function refusal({ cluster }: ClusterReview, why: string): GarrisonError {

@@ -13,3 +13,8 @@ export interface WorkloadAttestor {
   /** Rejects where it could not find out; an empty list where there is nothing to say. */
   attest(process: UnixPeer): Promise<readonly string[]>;
 }
+
+/** A selector, where what it would say is a text that is not empty. */
+export function said(kind: string, value: unknown): string[] {
+  return typeof value === 'string' && value !== '' ? [`${kind}:${value}`] : [];
+}

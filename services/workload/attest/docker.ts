@@ -1,9 +1,9 @@
 import { readStrictJson } from '#policies/tokens/strict-json.ts';
 import { GarrisonError } from '#proto/errors/index.ts';
 import { askHttp } from '#runtime/ask-http.ts';
-import type { WorkloadAttestor } from './attestor.ts';
+import { at, listAt, textsAt } from '#runtime/json-at.ts';
+import { said, type WorkloadAttestor } from './attestor.ts';
 import { containerOf } from './cgroup-path.ts';
-import { at, listAt, said, textsAt } from './json-at.ts';
 import type { ProcessFiles } from './process-files.ts';
 
 export interface DockerOptions {

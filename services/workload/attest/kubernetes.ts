@@ -4,9 +4,9 @@ import { GarrisonError } from '#proto/errors/index.ts';
 import { askHttp } from '#runtime/ask-http.ts';
 import type { Clock } from '#runtime/clock.ts';
 import type { KubeletConfig } from '#runtime/config/attestors-config.ts';
-import type { WorkloadAttestor } from './attestor.ts';
+import { at, listAt, textsAt } from '#runtime/json-at.ts';
+import { said, type WorkloadAttestor } from './attestor.ts';
 import { containerOf, type Container } from './cgroup-path.ts';
-import { at, listAt, said, textsAt } from './json-at.ts';
 import type { ProcessFiles } from './process-files.ts';
 
 export interface KubernetesOptions {

@@ -19,8 +19,3 @@ export function textsAt(value: unknown, ...path: readonly string[]): [string, st
   if (typeof found !== 'object' || found === null || Array.isArray(found)) return [];
   return Object.entries(found).filter((pair): pair is [string, string] => typeof pair[1] === 'string');
 }
-
-/** A selector, where what it would say is a text that is not empty. */
-export function said(kind: string, value: unknown): string[] {
-  return typeof value === 'string' && value !== '' ? [`${kind}:${value}`] : [];
-}
