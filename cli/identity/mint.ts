@@ -1,4 +1,5 @@
 import { generateKeyPairSync, X509Certificate } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { writeRequest } from '#ca/csr/write-request.ts';
 import { keySigner } from '#ca/keys/signer.ts';
@@ -22,6 +23,7 @@ export const verb = declareVerb({
       required: true,
       describe: 'where certificate.pem, key.pem (0600) and bundle.pem go',
     },
+    force: { kind: 'boolean', describe: 'replace what is there already under these names' },
     ...adminFlags,
   },
   example: 'garrison identity mint --service-account default/me --out ./me',
@@ -34,6 +36,10 @@ export const verb = declareVerb({
           remedy: 'give `--service-account` or `--spiffe-id`',
         });
       }
+      const folder = path.resolve(cwd, flags.out);
+      const file = (name: string): string => path.join(folder, name);
+      const files = { certificate: file('certificate.pem'), key: file('key.pem'), bundle: file('bundle.pem') };
+      if (!flags.force) refuseReplacing(Object.values(files));
       // The key is made here and stays here; only the request travels.
       const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
       const minted = await callUnary(client.mint.bind(client), {
@@ -42,14 +48,11 @@ export const verb = declareVerb({
         ttlSeconds: secondsOf(flags.ttl, '--ttl'),
         csr: Buffer.from(await writeRequest(keySigner(privateKey))),
       });
-      const folder = path.resolve(cwd, flags.out);
-      const file = (name: string): string => path.join(folder, name);
       const pem = (ders: readonly Uint8Array[]): string => ders.map((der) => encodePem('CERTIFICATE', der)).join('');
-      writeSecret(file('key.pem'), privateKey.export({ format: 'pem', type: 'pkcs8' }).toString());
-      writeSecret(file('certificate.pem'), pem(minted.chain.slice(0, -1)), 0o644);
-      writeSecret(file('bundle.pem'), pem(minted.bundle), 0o644);
+      writeSecret(files.key, privateKey.export({ format: 'pem', type: 'pkcs8' }).toString());
+      writeSecret(files.certificate, pem(minted.chain.slice(0, -1)), 0o644);
+      writeSecret(files.bundle, pem(minted.bundle), 0o644);
       const expires = new X509Certificate(minted.chain[0] ?? Buffer.alloc(0)).validToDate.toISOString();
-      const files = { certificate: file('certificate.pem'), key: file('key.pem'), bundle: file('bundle.pem') };
       output.result(
         { spiffeId: id.toString(), serial: minted.serial, expires, ...files },
         Object.values(files).join('\n'),
@@ -59,3 +62,13 @@ export const verb = declareVerb({
     });
   },
 });
+
+/** Before anything is signed: a key exists once, and who uses the one that is there would be left with a certificate of another. */
+function refuseReplacing(files: readonly string[]): void {
+  const there = files.find((file) => existsSync(file));
+  if (there === undefined) return;
+  throw new GarrisonError('ALREADY_EXISTS', `\`${there}\` is there already`, {
+    place: '--out',
+    remedy: 'name another folder, or replace what is there with `--force`',
+  });
+}

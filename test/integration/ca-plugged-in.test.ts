@@ -114,7 +114,8 @@ describe('a plugged-in authority', () => {
 
   const mint = async (): Promise<{ chain: X509Certificate[]; bundle: string[] }> => {
     const out = join(folder, 'me');
-    const ran = await runVerb(['identity', 'mint', '--service-account', 'shop/me', '--out', out], { cwd: folder });
+    const args = ['--service-account', 'shop/me', '--out', out, '--force'];
+    const ran = await runVerb(['identity', 'mint', ...args], { cwd: folder });
     expect(ran).toMatchObject({ code: 0 });
     const ders = (name: string): Uint8Array[] => decodePems(readFileSync(join(out, name), 'utf8'), 'CERTIFICATE', name);
     return {

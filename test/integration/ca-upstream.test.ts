@@ -59,7 +59,7 @@ class CaProcess implements AsyncDisposable {
 
   async mint(name: string): Promise<Credentials> {
     const out = join(this.folder, name);
-    await this.garrison('identity', 'mint', '--service-account', `shop/${name}`, '--out', out);
+    await this.garrison('identity', 'mint', '--service-account', `shop/${name}`, '--out', out, '--force');
     const read = (file: string): string => readFileSync(join(out, file), 'utf8');
     return { cert: read('certificate.pem'), key: read('key.pem'), ca: read('bundle.pem') };
   }

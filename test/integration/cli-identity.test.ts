@@ -123,6 +123,26 @@ describe('identity mint, list and show', () => {
     expect(readFileSync(chain, 'utf8').startsWith(String(shown.json()[0]?.['certificate']))).toBe(true);
   });
 
+  test('what a folder holds already is replaced only for who says so', async () => {
+    const folder = join(out, 'twice');
+    const mint = (...more: string[]): Promise<VerbRun> =>
+      garrison(['identity', 'mint', ...account, '--out', folder, ...more]);
+    const issued = async (): Promise<number> =>
+      (await garrison(['identity', 'list', ...account, '--output', 'json'])).json().length;
+    const key = (): string => readFileSync(join(folder, 'key.pem'), 'utf8');
+    expect(await mint()).toMatchObject({ code: 0 });
+    const [first, before] = [key(), await issued()];
+    const refused = await mint();
+    expect(refused.code).toBe(2);
+    expect(refused.stderr).toContain(`\`${join(folder, 'certificate.pem')}\` is there already`);
+    expect(refused.stderr).toContain('`--force`');
+    rmSync(join(folder, 'certificate.pem'));
+    expect((await mint()).stderr).toContain(`\`${join(folder, 'key.pem')}\` is there already`);
+    expect([key(), await issued()]).toEqual([first, before]);
+    expect(await mint('--force')).toMatchObject({ code: 0 });
+    expect(key()).not.toBe(first);
+  });
+
   test('the list comes in pages as long as asked for', async () => {
     const all = (await garrison(['identity', 'list', '--output', 'json'])).json();
     const two = (await garrison(['identity', 'list', '--limit', '2', '--output', 'json'])).json();
