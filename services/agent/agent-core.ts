@@ -1,6 +1,6 @@
 import type { Address } from '#runtime/address.ts';
 import type { Clock } from '#runtime/clock.ts';
-import { standsOnSand } from '#runtime/identity/follow-trust.ts';
+import { newsOf, sameTrust, standsOnSand } from '#runtime/identity/follow-trust.ts';
 import { requestCertificate } from '#runtime/identity/request-certificate.ts';
 import { staticIdentity } from '#runtime/identity-source.ts';
 import type { Logger } from '#runtime/logger.ts';
@@ -153,12 +153,10 @@ function believe(
   const tokensBefore = trust.tokenPrint;
   trust.replace(message);
   if (trust.tokenPrint !== tokensBefore) source.clear();
-  const { bundle, revoked = new Set() } = trust.forIdentity();
-  const own = identity.current();
-  if (own.bundle.join() !== bundle.join() || [...(own.revoked ?? [])].join() !== [...revoked].join()) {
-    identity.replaceTrust({ bundle, revoked });
-  }
-  const onSand = standsOnSand(identity.current(), { bundle, tainted: trust.tainted() });
+  const news = newsOf(trust.toBundle());
+  const { bundle, revoked } = news;
+  if (!sameTrust(identity.current(), news)) identity.replaceTrust({ bundle, revoked });
+  const onSand = standsOnSand(identity.current(), news);
   if (onSand || isSpent(identity.current(), trust.spent)) identity.renewNow();
   changes.bump();
   void keeper.renewUnder(trust.spent);

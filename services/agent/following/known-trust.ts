@@ -1,6 +1,5 @@
 import { createPublicKey, X509Certificate } from 'node:crypto';
 import type { JwtKey } from '#ca/jwt/jwt-key.ts';
-import { encodePem } from '#ca/pem.ts';
 import { parseTrustDomain, type TrustDomain } from '#ca/spiffe-id.ts';
 import type { TrustBundle } from '#proto/gen/garrison/v1/identity.ts';
 import type { JwtAuthority, NodeTrust } from '#proto/gen/garrison/v1/node-entries.ts';
@@ -56,17 +55,7 @@ export class KnownTrust implements Trust {
     return this.#known.foreign;
   }
 
-  /** For the node's own identity, which verifies the authority's server. */
-  forIdentity(): Pick<Identity, 'bundle' | 'revoked'> {
-    const { roots, revoked } = this.#known.message;
-    return { bundle: roots.map((der) => encodePem('CERTIFICATE', der)), revoked: new Set(revoked) };
-  }
-
-  tainted(): readonly X509Certificate[] {
-    return this.#known.message.tainted.map((der) => new X509Certificate(der));
-  }
-
-  /** For our own clients on this node, as the authority tells it on its port. */
+  /** For the node's own identity, and for our own clients on this node, as the authority tells it on its port. */
   toBundle(): TrustBundle {
     const { trustDomain, roots, tainted, sequence, revoked } = this.#known.message;
     return { trustDomain, roots, tainted, sequence, revoked };

@@ -58,7 +58,7 @@ export function spiffeUpstream(place: SpiffeUpstreamPlace, { ttlSeconds, ...arou
     },
     follow: async (use) => {
       let turn = Promise.resolve();
-      const take = ({ bundle, tainted, revoked = new Set() }: TrustNews): void => {
+      const take = ({ bundle, tainted, revoked }: TrustNews): void => {
         const news = { bundle: bundle.map(derOf), tainted: tainted.map(({ raw }) => raw), revoked };
         turn = turn
           .then(() => use(news))

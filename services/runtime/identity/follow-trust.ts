@@ -16,6 +16,7 @@ export interface TrustWatcher {
 
 /** What the authority says about whom to believe. */
 export interface TrustNews extends Trust {
+  readonly revoked: ReadonlySet<string>;
   /** Roots whose certificates are to be replaced at once. */
   readonly tainted: readonly X509Certificate[];
 }
@@ -48,7 +49,7 @@ export async function followTrust(
   }
 }
 
-function newsOf({ roots, tainted, revoked }: TrustBundle): TrustNews {
+export function newsOf({ roots, tainted, revoked }: TrustBundle): TrustNews {
   return {
     bundle: roots.map((der) => encodePem('CERTIFICATE', der)),
     tainted: tainted.map((der) => new X509Certificate(der)),
@@ -56,8 +57,16 @@ function newsOf({ roots, tainted, revoked }: TrustBundle): TrustNews {
   };
 }
 
+export function sameTrust(one: Trust, other: Trust): boolean {
+  const serials = ({ revoked = new Set() }: Trust): string => [...revoked].join();
+  return one.bundle.join() === other.bundle.join() && serials(one) === serials(other);
+}
+
 /** Whether an identity stands on a root that is tainted or trusted no more. */
-export function standsOnSand({ certificates }: Identity, { bundle, tainted }: TrustNews): boolean {
+export function standsOnSand(
+  { certificates }: Identity,
+  { bundle, tainted }: Pick<TrustNews, 'bundle' | 'tainted'>,
+): boolean {
   const last = new X509Certificate(certificates.at(-1) ?? '');
   const issued = (root: X509Certificate): boolean => last.checkIssued(root) && last.verify(root.publicKey);
   return tainted.some(issued) || !bundle.some((pem) => issued(new X509Certificate(pem)));

@@ -6,7 +6,7 @@ import type { Address } from '../address.ts';
 import { TrustClient } from '#proto/gen/garrison/v1/identity.ts';
 import { grpcClient } from '../grpc/client.ts';
 import { staticIdentity, type Identity, type IdentitySource } from '../identity-source.ts';
-import { followTrust, standsOnSand, type TrustNews } from './follow-trust.ts';
+import { followTrust, sameTrust, standsOnSand, type TrustNews } from './follow-trust.ts';
 import { fetchPinnedRoot } from './fetch-pinned-root.ts';
 import { identityFileOf, loadIdentity, storeIdentity } from './identity-file.ts';
 import { RenewingIdentity } from './renewing-identity.ts';
@@ -72,10 +72,8 @@ function take(
   tokenHash: string,
 ): void {
   const { bundle, revoked } = news;
-  const { bundle: before, revoked: revokedBefore = new Set() } = renewing.current();
-  const changed = before.join() !== bundle.join() || [...revokedBefore].join() !== [...(revoked ?? [])].join();
-  if (changed) {
-    renewing.replaceTrust({ bundle, ...(revoked === undefined ? {} : { revoked }) });
+  if (!sameTrust(renewing.current(), news)) {
+    renewing.replaceTrust({ bundle, revoked });
     // A restart must not begin with roots that are gone, nor without those that sign by then.
     keep(renewing.current(), tokenHash);
   }
