@@ -33,10 +33,6 @@ export class LivePeers implements Disposable {
     this.#stop = identity.onChange((next) => this.#changed(next));
   }
 
-  get size(): number {
-    return this.#peers.size;
-  }
-
   /**
    * A connection after its handshake, its peer verified. Node forgets the certificate with the handshake: we do not.
    * Throws UNAUTHENTICATED where the peer proved itself by what has been taken back during the handshake.

@@ -13,7 +13,7 @@ import {
 import type { ServerStreamHandler, UnaryHandler } from '#runtime/grpc/method.ts';
 import type { Clock } from '#runtime/clock.ts';
 import { admit, entitledOrRefused, uniqueHints, type WorkloadApiOptions } from './entitlement.ts';
-import { federatedWith, idOf } from './federated.ts';
+import { idOf, knownTo } from './federated.ts';
 import { followHolder, madeOnce } from './follow-holder.ts';
 import type { Standing } from './holdings.ts';
 import type { SvidSource } from './svid-source.ts';
@@ -43,8 +43,7 @@ export function fetchJwtSvid(options: JwtApiOptions): UnaryHandler<JWTSVIDReques
 /** SpiffeWorkloadAPI/FetchJWTBundles. Messages are bytes already. */
 export function fetchJwtBundles({ holdings }: StreamOptions): ServerStreamHandler<JWTBundlesRequest, Buffer> {
   const message = madeOnce(({ trust, registrations }: Standing) => {
-    const known = [[trust.trustDomain, trust.own] as const, ...federatedWith(trust, registrations)];
-    const bundles = new Map(known.map(([name, { jwks }]) => [idOf(name), jwks]));
+    const bundles = new Map(knownTo(trust, registrations).map(([name, { jwks }]) => [idOf(name), jwks]));
     return JWTBundlesResponse.encode({ bundles }).finish();
   });
   return async function* (_, context) {

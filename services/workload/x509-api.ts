@@ -6,7 +6,7 @@ import {
 } from '#proto/gen/spiffe/workload/workload.ts';
 import type { ServerStreamHandler } from '#runtime/grpc/method.ts';
 import { admit, uniqueHints } from './entitlement.ts';
-import { federatedWith, idOf } from './federated.ts';
+import { federatedWith, idOf, knownTo } from './federated.ts';
 import { followHolder, madeOnce } from './follow-holder.ts';
 import type { Holding, Holdings, Standing } from './holdings.ts';
 
@@ -33,10 +33,7 @@ export function fetchX509Svid({ holdings, opened }: StreamOptions): ServerStream
 /** SpiffeWorkloadAPI/FetchX509Bundles: for the same callers, since who is nobody here has nobody to verify. */
 export function fetchX509Bundles({ holdings }: StreamOptions): ServerStreamHandler<X509BundlesRequest, Buffer> {
   const message = madeOnce(({ trust, registrations }: Standing) => {
-    const bundles = new Map([
-      [idOf(trust.trustDomain), Buffer.concat(trust.own.roots)],
-      ...foreignRoots(trust, registrations),
-    ]);
+    const bundles = rootsOf(knownTo(trust, registrations));
     return X509BundlesResponse.encode({ crl: [], bundles }).finish();
   });
   return async function* (_, context) {
@@ -58,10 +55,10 @@ function svidResponse({ svids, trust, registrations }: Holding): X509SVIDRespons
       hint: hints(hint),
     })),
     crl: [],
-    federatedBundles: foreignRoots(trust, registrations),
+    federatedBundles: rootsOf(federatedWith(trust, registrations)),
   };
 }
 
-function foreignRoots(trust: Standing['trust'], registrations: Standing['registrations']): Map<string, Buffer> {
-  return new Map(federatedWith(trust, registrations).map(([name, { roots }]) => [idOf(name), Buffer.concat(roots)]));
+function rootsOf(known: ReturnType<typeof knownTo>): Map<string, Buffer> {
+  return new Map(known.map(([name, { roots }]) => [idOf(name), Buffer.concat(roots)]));
 }

@@ -17,10 +17,6 @@ export class AuthorityState {
     return this.#connectedSince !== undefined;
   }
 
-  get problem(): string | undefined {
-    return this.#problem;
-  }
-
   /** How often the stream broke or could not be opened, since the start. */
   get problems(): number {
     return this.#problems;

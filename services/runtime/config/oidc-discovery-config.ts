@@ -19,7 +19,7 @@ const issuerUrl: Shape<string> = map(string({ minLength: 1, maxLength: 2048 }), 
 });
 
 export function oidcDiscoveryShape(folder: string): Shape<OidcDiscoveryConfig> {
-  const written = object({
+  return object({
     listen: field(addressIn(folder), { required: true, describe: 'where the document and the keys are served' }),
     issuer: field(issuerUrl, { required: true, describe: 'the URL that others find it under, and `iss` of JWT-SVIDs' }),
     certificate: field(pathIn(folder), {
@@ -28,5 +28,4 @@ export function oidcDiscoveryShape(folder: string): Shape<OidcDiscoveryConfig> {
     }),
     key: field(pathIn(folder), { required: true, describe: 'the PEM file of its private key' }),
   });
-  return written;
 }

@@ -33,7 +33,7 @@ export function upstreamShape(folder: string): Shape<UpstreamConfig> {
       return undefined;
     }
     if (spiffe !== undefined) return { spiffe };
-    return files === undefined ? undefined : { disk: { ...files, bundle: files.bundle } };
+    return files === undefined ? undefined : { disk: files };
   });
 }
 

@@ -35,7 +35,7 @@ export function kubernetes({ kubelet, files, clock }: KubernetesOptions): Worklo
         const found = find(await pods.current(), container);
         if (found !== undefined) return found;
         if (attempt === tries) throw new GarrisonError('NOT_FOUND', 'the kubelet knows no such container');
-        await clock.sleep(Math.max(betweenMs, freshMs / 2));
+        await clock.sleep(betweenMs);
       }
     },
   };

@@ -67,12 +67,8 @@ export class Incremental implements Conversation<DeltaDiscoveryRequest, DeltaDis
   }
 
   #found(secrets: Offered): Map<string, SealedSecret> {
-    const found = this.#everything ? secrets.all() : [];
-    for (const name of this.#wanted) found.push(...asList(secrets.named(name)));
+    const named = [...this.#wanted].flatMap((name) => secrets.named(name) ?? []);
+    const found = this.#everything ? [...secrets.all(), ...named] : named;
     return new Map(found.map((secret) => [secret.name, secret]));
   }
-}
-
-function asList(secret: SealedSecret | undefined): SealedSecret[] {
-  return secret === undefined ? [] : [secret];
 }

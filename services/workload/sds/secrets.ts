@@ -6,7 +6,7 @@ import type { CertificateValidationContext } from '#proto/gen/envoy/extensions/t
 import { Secret } from '#proto/gen/envoy/extensions/transport_sockets/tls/v3/secret.ts';
 import { SPIFFECertValidatorConfig } from '#proto/gen/envoy/extensions/transport_sockets/tls/v3/tls_spiffe_validator_config.ts';
 import type { Any } from '#proto/gen/google/protobuf/any.ts';
-import { federatedWith, idOf } from '../federated.ts';
+import { idOf, knownTo } from '../federated.ts';
 import type { Holding } from '../holdings.ts';
 import type { KeptSvid } from '../svid-keeper.ts';
 
@@ -40,8 +40,7 @@ export class Secrets {
     this.#svids = new Map(svids.toReversed().map((svid) => [svid.leaf.id.toString(), svid]));
     [this.#first] = svids;
     this.#own = trust.trustDomain;
-    const known = [[trust.trustDomain, trust.own] as const, ...federatedWith(trust, registrations)];
-    this.#bundles = new Map(known.map(([name, { roots }]) => [name, roots]));
+    this.#bundles = new Map(knownTo(trust, registrations).map(([name, { roots }]) => [name, roots]));
   }
 
   /** Undefined where the caller is not entitled to anything of that name. */
