@@ -42,6 +42,14 @@ export const verb = declareVerb({
         writeSecret(file, `${made.token}\n`);
         output.result({ ...stands, file, expires }, file);
       }
+      if (flags.name !== undefined && made.unregistered) {
+        output.note(
+          `no Registration in force has the selector \`token:${flags.name}\`: until one has, the token is refused`,
+        );
+        output.note(
+          `write one: \`garrison identity register NAME --service-account NS/SA --selector token:${flags.name}\``,
+        );
+      }
       output.note(`good once, until ${expires ?? 'used'}`);
       return 0;
     });

@@ -3,14 +3,14 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { runCa, type RunningCa } from '#test/fakes/running-ca.ts';
+import { registration, runCa, type RunningCa } from '#test/fakes/running-ca.ts';
 import { testWith } from '#test/fakes/installed.ts';
 import { runVerb, type VerbRun } from '#test/fakes/run-verb.ts';
 
 let running: RunningCa;
 const out = mkdtempSync(join(tmpdir(), 'gcl-'));
 beforeAll(async () => {
-  running = await runCa();
+  running = await runCa({ policies: { 'known.yaml': registration('known', 'known', ['token:known']) } });
 });
 afterAll(async () => {
   await running[Symbol.asyncDispose]();
@@ -73,6 +73,18 @@ describe('identity token create', () => {
     expect(written.json()[0]).toMatchObject({ name: 'cart', file });
     expect(statSync(file).mode & 0o777).toBe(0o600);
     expect(readFileSync(file, 'utf8')).toMatch(/^gjt1\..*\n$/);
+  });
+
+  test('a name that no Registration has is told of; the token is made, for one may come', async () => {
+    const named = (name: string): Promise<VerbRun> => garrison(['identity', 'token', 'create', '--name', name]);
+    const made = await named('nosuch');
+    expect(made).toMatchObject({ code: 0, stdout: expect.stringMatching(/^gjt1\./) });
+    expect(made.stderr).toContain('no Registration in force has the selector `token:nosuch`');
+    expect(made.stderr).toContain('--selector token:nosuch');
+    for (const good of [await named('known'), await garrison(['identity', 'token', 'create', ...account])]) {
+      expect(good.code).toBe(0);
+      expect(good.stderr).not.toContain('Registration');
+    }
   });
 
   test.each([

@@ -8,10 +8,12 @@ import {
   type Authority as AuthorityMessage,
   type TrustBundle,
 } from '#proto/gen/garrison/v1/identity.ts';
+import type { Registrations } from '#services/workload/registrations.ts';
 import type { CallContext } from '#runtime/grpc/method.ts';
 import type { GrpcServer } from '#runtime/grpc/server.ts';
 import type { Authorities, Authority } from '../authority/authorities.ts';
 import type { AuthorityDesk } from '../authority/authority-desk.ts';
+import { registeredAs } from '../certificate-service/authenticate-token.ts';
 import type { Revocations } from '../revocations.ts';
 import type { IssuingDesk } from '../issuing/desk.ts';
 import { entryStates, type EntryState, type Ledger } from '../ledger/port.ts';
@@ -27,12 +29,13 @@ export interface AdminSurroundings {
   readonly authorities: Authorities;
   readonly authorityDesk: AuthorityDesk;
   readonly revocations: Revocations;
+  readonly registrations: Registrations;
   readonly defaultTokenSeconds: number;
 }
 
 /** The operator's methods. They are served only on the unix socket that the state folder's owner alone may open. */
 export function serveIdentityAdmin(server: GrpcServer, around: AdminSurroundings): void {
-  const { desk, tokens, ledger, authorities, authorityDesk, revocations, trustDomain } = around;
+  const { desk, tokens, ledger, authorities, authorityDesk, revocations, registrations, trustDomain } = around;
   const ownId = (text: string): SpiffeId => readOwnId(text, trustDomain);
   server
     .unary(IdentityAdminService.createToken, async (request, context) => {
@@ -43,7 +46,9 @@ export function serveIdentityAdmin(server: GrpcServer, around: AdminSurroundings
         dnsNames: request.dnsNames,
         ttlSeconds: request.ttlSeconds === 0 ? around.defaultTokenSeconds : request.ttlSeconds,
       });
-      return { id: record.id, token: text, expires: toTimestamp(record.expiresAt) };
+      const { id, name, expiresAt } = record;
+      const unregistered = name !== '' && registeredAs(name, registrations.current ?? []) === undefined;
+      return { id, token: text, expires: toTimestamp(expiresAt), unregistered };
     })
     .unary(IdentityAdminService.listCertificates, async (request, context) => {
       admit(context);

@@ -1,5 +1,6 @@
 import { isJoinToken } from '#ca/join-token.ts';
 import { parseSpiffeId } from '#ca/spiffe-id.ts';
+import type { Registration } from '#policies/documents/index.ts';
 import { GarrisonError } from '#proto/errors/index.ts';
 import type { Clock } from '#runtime/clock.ts';
 import type { StoredToken } from '../ledger/port.ts';
@@ -34,11 +35,16 @@ function warrantOf(token: StoredToken, registrations: Registrations, clock: Cloc
   return { caller: `token:${token.id}`, grant, redeem: { hash: token.hash, at: clock.now() } };
 }
 
-function registrationOf({ name }: StoredToken, { current }: Registrations): ReturnType<typeof entitled>[number] {
+function registrationOf({ name }: StoredToken, { current }: Registrations): Registration {
   if (current === undefined) throw new GarrisonError('UNAVAILABLE', 'the registrations are not read yet');
-  const [registration] = entitled(current, new Set([`token:${name}`]));
+  const registration = registeredAs(name, current);
   if (registration !== undefined) return registration;
   throw new GarrisonError('PERMISSION_DENIED', `no registration is for the token name \`${name}\``, {
     remedy: `add a Registration with the selector \`token:${name}\``,
   });
+}
+
+/** What a token of this name stands for. */
+export function registeredAs(name: string, current: readonly Registration[]): Registration | undefined {
+  return entitled(current, new Set([`token:${name}`]))[0];
 }

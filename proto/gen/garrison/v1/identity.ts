@@ -41,7 +41,11 @@ export interface CreateTokenResponse {
   readonly id: string;
   /** The only time that it is shown. */
   readonly token: string;
-  readonly expires: Timestamp | undefined;
+  readonly expires:
+    | Timestamp
+    | undefined;
+  /** By its name, and no Registration in force has the selector `token:NAME` now: until one has, it is good for nothing. */
+  readonly unregistered: boolean;
 }
 
 export interface ListCertificatesRequest {
@@ -282,7 +286,7 @@ export const CreateTokenRequest: MessageFns<CreateTokenRequest> = {
 };
 
 function createBaseCreateTokenResponse(): CreateTokenResponse {
-  return { id: "", token: "", expires: undefined };
+  return { id: "", token: "", expires: undefined, unregistered: false };
 }
 
 export const CreateTokenResponse: MessageFns<CreateTokenResponse> = {
@@ -295,6 +299,9 @@ export const CreateTokenResponse: MessageFns<CreateTokenResponse> = {
     }
     if (message.expires !== undefined) {
       Timestamp.encode(message.expires, writer.uint32(26).fork()).join();
+    }
+    if (message.unregistered !== false) {
+      writer.uint32(32).bool(message.unregistered);
     }
     return writer;
   },
@@ -336,6 +343,14 @@ export const CreateTokenResponse: MessageFns<CreateTokenResponse> = {
             message.expires = Timestamp.decode(reader, reader.uint32());
             continue;
           }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.unregistered = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -358,6 +373,7 @@ export const CreateTokenResponse: MessageFns<CreateTokenResponse> = {
     message.expires = (object.expires !== undefined && object.expires !== null)
       ? Timestamp.fromPartial(object.expires)
       : undefined;
+    message.unregistered = object.unregistered ?? false;
     return message;
   },
 };
