@@ -1,10 +1,13 @@
 // The entry of the command: hands the world over and takes the exit code back.
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { systemClock } from '#runtime/clock.ts';
 import { signalled } from '#runtime/lifecycle.ts';
+import { installation } from './installation.ts';
 import { run } from './run.ts';
 
-const { version } = JSON.parse(readFileSync(packageFile(), 'utf8')) as { version: string };
+const manifest = join(installation().root, 'package.json');
+const { version } = JSON.parse(readFileSync(manifest, 'utf8')) as { version: string };
 
 // Whoever reads our output may stop reading: `garrison audit query | head`.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
@@ -33,10 +36,4 @@ function endWhenWritten(): void {
     if (process.stdout.writableLength > 0) endWhenWritten();
     else process.exit(code);
   }, 2000).unref();
-}
-
-/** Two levels up from dist/cli/, one from cli/: dist/ has a manifest of its own, without a version. */
-function packageFile(): URL {
-  const depth = import.meta.url.endsWith('.ts') ? '../package.json' : '../../package.json';
-  return new URL(depth, import.meta.url);
 }

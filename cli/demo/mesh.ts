@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import type { Installation } from '../installation.ts';
 import { createTokens } from './join-tokens.ts';
 import { writeSidecarFiles } from './mesh-files.ts';
 import type { MeshFolder } from './mesh-files.ts';
@@ -71,10 +72,9 @@ async function startApplication(parts: MeshParts, workload: DemoWorkload): Promi
   });
 }
 
-/** The programs of this installation: TypeScript in a checkout, JavaScript where it was built. */
-export function programsOf(root: string, extension: string): Programs {
+export function programsOf({ root, code, extension }: Installation): Programs {
   return {
     garrison: join(root, 'bin/garrison.js'),
-    bookinfo: join(import.meta.dirname, `bookinfo/main${extension}`),
+    bookinfo: join(code, `cli/demo/bookinfo/main${extension}`),
   };
 }

@@ -1,4 +1,5 @@
-import { extname, join } from 'node:path';
+import { join } from 'node:path';
+import { installation } from '../installation.ts';
 import { declareVerb } from '../verb.ts';
 import { programsOf } from './mesh.ts';
 import { runDemo } from './run-demo.ts';
@@ -12,14 +13,12 @@ export const verb = declareVerb({
   },
   example: 'garrison demo --once',
   async run({ flags, output, env, clock, signal }) {
-    const extension = extname(import.meta.filename);
-    // From cli/demo/ in a checkout, from dist/cli/demo/ where it was built.
-    const root = join(import.meta.dirname, extension === '.ts' ? '../..' : '../../..');
+    const here = installation();
     const asTold = await runDemo({
       once: flags.once,
       keep: flags.keep,
-      programs: programsOf(root, extension),
-      policies: join(root, 'examples/bookinfo/policies'),
+      programs: programsOf(here),
+      policies: join(here.root, 'examples/bookinfo/policies'),
       environment: env,
       processId: process.pid,
       signal,

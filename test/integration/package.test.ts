@@ -1,5 +1,14 @@
 import { execFile, execFileSync, spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
@@ -14,7 +23,19 @@ import { registration, runCa } from '#test/fakes/running-ca.ts';
 const root = path.resolve(import.meta.dirname, '../..');
 let home = '';
 
-const copied = ['bin', 'ca', 'cli', 'policies', 'proto', 'schema', 'scripts', 'services', 'identity', 'docs'];
+const copied = [
+  'bin',
+  'ca',
+  'cli',
+  'policies',
+  'proto',
+  'schema',
+  'scripts',
+  'services',
+  'identity',
+  'docs',
+  'examples',
+];
 const alone = ['package.json', 'tsconfig.json', 'README.md', 'CHANGELOG.md', 'SECURITY.md'];
 
 beforeAll(() => {
@@ -117,6 +138,19 @@ describe('the package', () => {
   test('has the command', () => {
     expect(garrison('--help')).toMatchObject({ code: 0, out: expect.stringContaining('policy validate') });
     expect(garrison('--version').out).toMatch(/^\d+\.\d+\.\d+\n$/);
+  });
+
+  test('has what the demo needs', () => {
+    expect(garrison('policy', 'validate', 'node_modules/garrison/examples/bookinfo/policies')).toMatchObject({
+      code: 0,
+    });
+    expect(node('--check', 'node_modules/garrison/dist/cli/demo/bookinfo/main.js')).toMatchObject({ code: 0, err: '' });
+  });
+
+  test('keeps what V8 made of the code beside the code, for the next start', () => {
+    garrison('--version');
+    const kept = path.join(home, 'app/node_modules/garrison/node_modules/.cache/garrison');
+    expect(readdirSync(kept)).toEqual([expect.stringContaining(process.version)]);
   });
 
   test('runs the library’s cases, those in Cedar too', () => {
