@@ -7,7 +7,7 @@ export function authorityId({ keyId }: Pick<Issuer, 'keyId'>): string {
   return Buffer.from(keyId).toString('hex').slice(0, 16);
 }
 
-/** What its issuer is called where that is an authority by itself; where it stands under a root of ours, that one's name is another. */
+/** What a certificate's issuer is called, if that is what makes an authority one, and not the intermediate under a root of ours. */
 export function issuerId(der: Uint8Array): string | undefined {
   const named = readCertificate(der).tbs.extensions.get(oids.authorityKeyIdentifier);
   return named === undefined ? undefined : authorityId({ keyId: readAuthorityKeyId(named.value) });

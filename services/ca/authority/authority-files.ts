@@ -6,8 +6,6 @@ import type { AuthorityRecord } from '../ledger/port.ts';
 import type { AuthoritySource } from './authority-source.ts';
 import type { Ceremony } from './create-authority.ts';
 
-export { authorityId } from '#ca/authority-id.ts';
-
 export interface AuthorityFolder {
   readonly state: StateFolder;
 }
