@@ -23,6 +23,27 @@ export function parseDuration(text: string): number | undefined {
   return Number.isFinite(total) && total <= Number.MAX_SAFE_INTEGER ? total : undefined;
 }
 
+const day = 86_400_000;
+
+/** As `parseDuration` reads it: `1h30m`, `250ms`. */
+function writeDuration(ms: number): string {
+  let [text, rest] = ['', ms];
+  for (const unit of ['h', 'm', 's', 'ms'] as const) {
+    const length = milliseconds[unit] ?? NaN;
+    // What is left below a millisecond stays in the last part.
+    const count = unit === 'ms' ? rest : Math.floor(rest / length);
+    if (count > 0) text += `${count}${unit}`;
+    rest -= count * length;
+  }
+  return text === '' ? '0s' : text;
+}
+
+/** For people: `2160h` says little to who thinks in days, and days are no unit that could be written. */
+export function describeDuration(ms: number): string {
+  const written = `\`${writeDuration(ms)}\``;
+  return ms >= 2 * day && ms % day === 0 ? `${written} (${ms / day} days)` : written;
+}
+
 export interface DurationOptions {
   readonly minMs?: number;
   readonly maxMs?: number;
@@ -45,7 +66,8 @@ export function duration(options: DurationOptions = {}): Shape<number> {
         return undefined;
       }
       if (parsed < minMs || parsed > maxMs) {
-        const bounds = maxMs === Infinity ? `at least ${minMs}ms` : `between ${minMs}ms and ${maxMs}ms`;
+        const least = describeDuration(minMs);
+        const bounds = maxMs === Infinity ? `at least ${least}` : `between ${least} and ${describeDuration(maxMs)}`;
         reading.fault(node.place, `\`${quoteable(String(value))}\` must be ${bounds}`);
         return undefined;
       }

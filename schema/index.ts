@@ -1,7 +1,7 @@
 export { any, list, record, tree } from './collections.ts';
 export type { ListOptions, RecordOptions } from './collections.ts';
 export { describeFault, describePlace } from './describe-fault.ts';
-export { duration, parseDuration } from './duration.ts';
+export { describeDuration, duration, parseDuration } from './duration.ts';
 export { defaultLimits } from './limits.ts';
 export type { Limits } from './limits.ts';
 export { nearest } from './nearest.ts';

@@ -3,6 +3,7 @@ import { validityFor } from '#ca/issue/validity.ts';
 import type { PublicKey } from '#ca/keys/public-key.ts';
 import type { SpiffeId, TrustDomain } from '#ca/spiffe-id.ts';
 import { GarrisonError } from '#proto/errors/index.ts';
+import { describeDuration } from '#schema/index.ts';
 import { refuseOwnKey, type Authorities, type Authority } from '../authority/authorities.ts';
 import { randomPool } from './random-pool.ts';
 import type { KeyCheck } from './blocked-keys.ts';
@@ -114,8 +115,12 @@ export class IssuingDesk {
     const { defaultSeconds, maxSeconds } = this.#options.ttl;
     if (asked === undefined || asked <= 0) return defaultSeconds;
     if (asked <= maxSeconds) return asked;
-    throw new GarrisonError('INVALID_ARGUMENT', `a lifetime of ${asked} s is more than the ${maxSeconds} s allowed`, {
-      remedy: `ask for ${maxSeconds} s or less`,
-    });
+    throw new GarrisonError(
+      'INVALID_ARGUMENT',
+      `a lifetime of ${describeDuration(asked * 1000)} is more than is allowed`,
+      {
+        remedy: `ask for ${describeDuration(maxSeconds * 1000)} or less`,
+      },
+    );
   }
 }

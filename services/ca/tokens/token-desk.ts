@@ -3,6 +3,7 @@ import { isDnsName } from '#ca/issue/dns-name.ts';
 import { formatJoinToken, hashOfSecret, parseJoinToken } from '#ca/join-token.ts';
 import type { SpiffeId } from '#ca/spiffe-id.ts';
 import { GarrisonError } from '#proto/errors/index.ts';
+import { describeDuration } from '#schema/index.ts';
 import type { Clock } from '#runtime/clock.ts';
 import type { Authorities } from '../authority/authorities.ts';
 import type { Ledger, StoredToken, TokenRecord } from '../ledger/port.ts';
@@ -95,6 +96,9 @@ function check({ id, name, dnsNames = [], ttlSeconds }: TokenOrder): void {
   if (bad !== undefined)
     throw refuse(`\`${bad.slice(0, 100)}\` is no DNS name`, 'write it in lower case, without a port');
   if (!Number.isSafeInteger(ttlSeconds) || ttlSeconds < 1 || ttlSeconds > maxTokenSeconds) {
-    throw refuse(`a token cannot live for ${ttlSeconds} s`, `choose 1 to ${maxTokenSeconds} s`);
+    throw refuse(
+      `a token cannot live for ${describeDuration(ttlSeconds * 1000)}`,
+      `choose \`1s\` to ${describeDuration(maxTokenSeconds * 1000)}`,
+    );
   }
 }

@@ -128,6 +128,16 @@ test('durations add up, and nothing else is one', () => {
     expect(parseDuration(text)).toBeUndefined();
 });
 
+test('bounds of a duration are told as it is written', () => {
+  const told = (minMs: number, maxMs?: number): string | undefined =>
+    read(duration(maxMs === undefined ? { minMs } : { minMs, maxMs }), '0.5ms').faults[0]?.replace(/^.*must be /, '');
+  expect(told(1)).toBe('at least `1ms`');
+  expect(told(10_000, 7 * 86_400_000)).toBe('between `10s` and `168h` (7 days)');
+  expect(told(3_600_000, 10 * 8760 * 3_600_000)).toBe('between `1h` and `87600h` (3650 days)');
+  expect(told(5_400_250, 86_400_000)).toBe('between `1h30m250ms` and `24h`');
+  expect(read(duration({ maxMs: 60_000 }), '2m').faults).toEqual(['a.yaml:1:1: `2m` must be between `0s` and `1m`']);
+});
+
 test('the nearest name is the one a typist may have meant', () => {
   const names = ['principals', 'notPrincipals', 'namespaces', 'ipBlocks'];
   expect(nearest('principlas', names)).toBe('principals');
