@@ -25,8 +25,8 @@ export function bundleEndpointShape(folder: string): Shape<BundleEndpointConfig>
   const written = object({
     listen: field(address, { required: true, describe: 'where it is served' }),
     profile: field(oneOf(['https_spiffe', 'https_web'] as const), {
-      default: 'https_spiffe' as const,
-      describe: 'how it proves itself: with the authority’s SVID, or with a certificate of its own for its name',
+      describe:
+        'how it proves itself: with the authority’s SVID, or with a certificate of its own for its name; `https_spiffe`',
     }),
     certificate: field(pathIn(folder), {
       describe: 'https_web: a PEM file, the leaf first; read anew when it changes',
@@ -39,8 +39,10 @@ export function bundleEndpointShape(folder: string): Shape<BundleEndpointConfig>
   });
   const whole = map(written, ({ listen, profile, certificate, key, refreshHint }, here) => {
     const web = certificate === undefined || key === undefined ? undefined : { certificate, key };
-    const given = [certificate, key].filter((file) => file !== undefined).length;
-    if (given !== (profile === 'https_web' ? 2 : 0)) {
+    const given = [here.has('certificate'), here.has('key')].filter(Boolean).length;
+    // What belongs to a profile that is none, nobody knows.
+    const known = profile !== undefined || !here.has('profile');
+    if (known && given !== (profile === 'https_web' ? 2 : 0)) {
       here.fault(
         '`certificate` and `key` belong to the profile `https_web`',
         'write both with it, and neither without',

@@ -32,11 +32,11 @@ export function caKeysShape(folder: string): Shape<CaKeysConfig> {
       }
       return fileKeys;
     }
-    if (module === undefined) here.fault('no library is named', 'add `module`');
-    if ((token === undefined) === (slot === undefined)) {
+    if (!here.has('module')) here.fault('no library is named', 'add `module`');
+    if (here.has('token') === here.has('slot')) {
       here.fault('the token is named by its label or by its slot', 'give one of `token` and `slot`');
     }
-    if ((pin === undefined) === (pinVariable === undefined)) {
+    if (here.has('pin') === here.has('pinVariable')) {
       here.fault('the PIN comes from a file or from the environment', 'give one of `pin` and `pinVariable`');
     }
     if (module === undefined) return undefined;

@@ -59,13 +59,15 @@ export function federationShape(folder: string): Shape<readonly FederationConfig
     }),
   });
   const one = map(written, ({ url, profile, endpointSpiffeId, authorities, refresh, ...rest }, here) => {
-    if ((url === undefined) !== (profile === undefined)) {
+    if (here.has('url') !== here.has('profile')) {
       here.fault('`url` and `profile` belong together', 'write both, or neither for a bundle that is set by hand');
     }
-    if ((profile === 'https_spiffe') !== (endpointSpiffeId !== undefined)) {
+    // What belongs to a profile that is none, nobody knows.
+    const known = profile !== undefined || !here.has('profile');
+    if (known && (profile === 'https_spiffe') !== here.has('endpointSpiffeId')) {
       here.fault('`endpointSpiffeId` belongs to the profile `https_spiffe`', 'write both or neither');
     }
-    if (authorities !== undefined && profile !== 'https_web') {
+    if (known && here.has('authorities') && profile !== 'https_web') {
       here.fault('`authorities` belongs to the profile `https_web`', 'take it out', 'authorities');
     }
     return { ...rest, refreshMs: refresh, endpoint: endpointOf(url, endpointSpiffeId, authorities) };

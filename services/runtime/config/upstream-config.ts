@@ -28,7 +28,7 @@ export function upstreamShape(folder: string): Shape<UpstreamConfig> {
     }),
   });
   return map(written, ({ disk: files, spiffe }, here): UpstreamConfig | undefined => {
-    if ((files === undefined) === (spiffe === undefined)) {
+    if (here.has('disk') === here.has('spiffe')) {
       here.fault('one authority is above this one', 'give one of `disk` and `spiffe`');
       return undefined;
     }
@@ -50,7 +50,9 @@ function spiffeShape(folder: string): Shape<SpiffeUpstreamConfig> {
       const named = spiffeId === undefined ? {} : { spiffeId };
       return { address, identity: { workloadApi, ...named } };
     }
-    here.fault('it is not said how this authority proves itself', 'give one of `workloadApi` and `token`');
+    if (here.has('workloadApi') === here.has('token')) {
+      here.fault('it is not said how this authority proves itself', 'give one of `workloadApi` and `token`');
+    }
     return undefined;
   });
 }

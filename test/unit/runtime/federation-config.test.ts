@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from '@jest/globals';
+import { GarrisonError } from '#proto/errors/index.ts';
 import { readConfig, type Config } from '#runtime/config/config.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'gfs-'));
@@ -11,6 +12,16 @@ function read(ca: string): Config['ca'] {
   const path = join(folder, 'garrison.yaml');
   writeFileSync(path, `ca:\n${ca.replace(/^/gm, '  ')}\n`);
   return readConfig({ path, env: {}, cwd: folder }).ca;
+}
+
+function refusalOf(ca: string): string {
+  try {
+    read(ca);
+  } catch (error) {
+    if (error instanceof GarrisonError) return error.message;
+    throw error;
+  }
+  throw new Error('was accepted');
 }
 
 describe('ca.federation', () => {
@@ -50,6 +61,28 @@ describe('ca.federation', () => {
     ['{ trustDomain: a.test, bundle: x }\n  - { trustDomain: a.test, bundle: y }', /names `a.test` twice/],
   ])('refuses %s', (written, reason) => {
     expect(() => read(`federation:\n  - ${written}`)).toThrow(reason);
+  });
+});
+
+describe('a profile that is none', () => {
+  test.each([
+    'federation:\n  - { trustDomain: a.test, url: "https://a.test/", profile: https_spifee, endpointSpiffeId: spiffe://a.test/x }',
+    'federation:\n  - { trustDomain: a.test, url: "https://a.test/", profile: https_wb, authorities: a.pem }',
+    'bundleEndpoint: { listen: 127.0.0.1:8443, profile: https_webb, certificate: c.pem, key: k.pem }',
+    'bundleEndpoint: { listen: 127.0.0.1:8443, profile: spiffe }',
+  ])('%s draws no other fault', (written) => {
+    expect(refusalOf(written)).toMatch(/^ca\.\S+\.profile: must be one of `https_\w+`, `https_\w+`, not `\w+`$/);
+  });
+
+  test.each([
+    ['federation:\n  - { trustDomain: a.test, url: "http://a.test/", profile: https_web }', /no https URL/],
+    ['keys: { kind: pkcs11, module: /p11.so, slot: -1, pin: ./pin }', /slot: `-1`/],
+    ['upstream: { disk: { certificate: a } }', /key: is missing/],
+    ['upstream: { spiffe: { address: nowhere, token: t } }', /upstream.spiffe.address/],
+  ])('nor does another value that is none: %s', (written, reason) => {
+    const refusal = refusalOf(written);
+    expect(refusal).toMatch(reason);
+    expect(refusal).not.toContain('faults');
   });
 });
 
