@@ -2,6 +2,7 @@ import { startAuthz } from '#services/authz/main.ts';
 import { serveUntil } from '#runtime/lifecycle.ts';
 import { sayReady } from './ready-line.ts';
 import { configFlag, findCa, openServiceWorld, published } from './service-world.ts';
+import { tellOfDocuments } from './tell-documents.ts';
 import { declareVerb } from './verb.ts';
 
 export const verb = declareVerb({
@@ -14,6 +15,7 @@ export const verb = declareVerb({
     const world = openServiceWorld(flags.config, invocation);
     await serveUntil(signal, async () => {
       const authz = await startAuthz(world.config, findCa(world), { ...world, signal });
+      tellOfDocuments(output, world.config, authz);
       const serving = await published(world.state, authz);
       sayReady(output, authz.addresses, { revision: authz.revisions.current?.number });
       return serving;

@@ -5,6 +5,7 @@ import { dialable } from '#runtime/address.ts';
 import { aborted, serveUntil } from '#runtime/lifecycle.ts';
 import { sayReady } from './ready-line.ts';
 import { configFlag, openServiceWorld, published } from './service-world.ts';
+import { tellOfDocuments } from './tell-documents.ts';
 import { declareVerb } from './verb.ts';
 
 export const verb = declareVerb({
@@ -34,6 +35,7 @@ export const verb = declareVerb({
       // The documents of the start are in force or refused by now; refused, this configuration does not work.
       documents.refused = flags.once && authz.revisions.refusal !== undefined;
       if (documents.refused) enough.abort();
+      else tellOfDocuments(output, config, authz);
       const serving = await published(state, { addresses, [Symbol.asyncDispose]: () => all.disposeAsync() });
       const ready = Promise.all([ca, authz, telemetry].map(({ admin }) => admin.readiness.ready()));
       await Promise.race([ready, aborted(until)]);

@@ -23,6 +23,12 @@ async function page(address: string | undefined, name: string): Promise<{ status
   return { status: response.status, body: await response.text() };
 }
 
+const strict = `apiVersion: security.istio.io/v1
+kind: PeerAuthentication
+metadata: { name: default, namespace: istio-system }
+spec: { mtls: { mode: STRICT } }
+`;
+
 describe('garrison up', () => {
   test('serves, says so in one line, publishes its addresses, and ends when told to', async () => {
     const folder = folderWith({ 'garrison.yaml': anyPorts });
@@ -71,6 +77,47 @@ describe('garrison up', () => {
     await killed.end('SIGKILL');
     expect(await run(['up', '--once'], folder)).toMatchObject({ code: 0, stdout: 'ready\n' });
     expect(readFileSync(path.join(folder, '.garrison/bundle.pem'), 'utf8')).toBe(bundle);
+  });
+
+  test.each([
+    ['no folder', 'missing'],
+    ['an empty folder', 'empty'],
+  ])('%s of policies: says that everything is allowed, and is ready', async (_, which) => {
+    const folder = folderWith({ 'garrison.yaml': anyPorts });
+    if (which === 'empty') mkdirSync(path.join(folder, 'policies'));
+    // The second time the revision without documents is the one that was kept.
+    for (const verb of [
+      ['up', '--once'],
+      ['up', '--once'],
+    ]) {
+      const { code, stdout, stderr } = await run(verb, folder);
+      expect({ code, stdout }).toEqual({ code: 0, stdout: 'ready\n' });
+      expect(stderr.split('\n').filter((line) => line.startsWith('garrison: '))).toEqual([
+        expect.stringContaining('there are no documents in `policies`, so that every request is allowed: write '),
+      ]);
+    }
+    mkdirSync(path.join(folder, 'policies'), { recursive: true });
+    writeFileSync(path.join(folder, 'policies', 'strict.yaml'), strict);
+    expect((await run(['up', '--once'], folder)).stderr).not.toContain('garrison: ');
+  });
+
+  test('a folder of policies that was named and is not there: says that it waits, and takes it up', async () => {
+    const folder = folderWith({ 'garrison.yaml': `policies: [ ./mine ]\n${anyPorts}` });
+    await using up = new Command(['up'], { cwd: folder });
+    const told = new Promise<string>((resolve) => {
+      let all = '';
+      up.child.stderr?.on('data', (chunk: Buffer) => {
+        all += chunk.toString();
+        if (all.includes('waits for documents')) resolve(all);
+      });
+    });
+    expect(await told).toContain(
+      'every check is refused: correct `mine`; `garrison policy validate` tells every fault',
+    );
+    mkdirSync(path.join(folder, 'mine'));
+    writeFileSync(path.join(folder, 'mine', 'strict.yaml'), strict);
+    expect(await up.line()).toBe('ready');
+    expect((await up.end()).code).toBe(0);
   });
 
   test('runs where the Node in the path is an old one, and passes signals and exit codes on', async () => {
