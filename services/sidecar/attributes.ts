@@ -10,6 +10,20 @@ import { type OwnWorkload, describeOwn, uidOf } from './workload.ts';
 /** Facts under their attribute names, still growing. */
 export type Attributes = Map<string, AttributeValue>;
 
+/** What a connection says of every request on it, put together once. */
+export function rememberedPer(
+  make: (connection: Connection) => Attributes,
+): (connection: Connection) => ReadonlyMap<string, AttributeValue> {
+  const known = new WeakMap<Connection, Attributes>();
+  return (connection) => {
+    const before = known.get(connection);
+    if (before !== undefined) return before;
+    const attributes = make(connection);
+    known.set(connection, attributes);
+    return attributes;
+  };
+}
+
 export interface InboundFacts {
   readonly connection: Connection;
   readonly workload: OwnWorkload;

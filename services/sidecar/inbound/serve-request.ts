@@ -2,7 +2,7 @@ import { MapBag, Timestamp } from '#proto/attributes/index.ts';
 import { grpcStatus } from '#proto/errors/index.ts';
 import type { IdentitySource } from '#runtime/identity-source.ts';
 import type { Clock } from '#runtime/clock.ts';
-import { type Attributes, addRequest, connectionAttributes, setDefined } from '../attributes.ts';
+import { type Attributes, addRequest, connectionAttributes, rememberedPer, setDefined } from '../attributes.ts';
 import type { Connection } from '../connection.ts';
 import { type Decider, type Decision, ownRefusal } from '../decide/decider.ts';
 import { changeHeaders } from '../http/change-headers.ts';
@@ -49,20 +49,20 @@ const nothing: Course = { head: undefined, transfer: undefined, flag: undefined,
 
 /** One request that came in: read, decided, passed to the application or refused, reported. */
 export function serveInbound(serving: InboundServing): Handle {
-  // What a connection says of every request on it is put together once.
-  const known = new WeakMap<Connection, Attributes>();
-  const remember = (connection: Connection): Attributes => {
+  const attributesOf = rememberedPer((connection) => {
     const { workload, port, identity, clock } = serving;
-    const facts = { connection, workload, port, now: clock.now(), identity: identity.current().spiffeId };
-    const attributes = connectionAttributes(facts);
-    known.set(connection, attributes);
-    return attributes;
-  };
+    return connectionAttributes({
+      connection,
+      workload,
+      port,
+      now: clock.now(),
+      identity: identity.current().spiffeId,
+    });
+  });
   return async (exchange) => {
     const started = serving.clock.monotonicMs();
     const now = serving.clock.now();
-    const { connection } = exchange;
-    const attributes = new Map(known.get(connection) ?? remember(connection));
+    const attributes = new Map(attributesOf(exchange.connection));
     attributes.set('context.time', Timestamp.fromDate(now));
     const head = cleanRequest(exchange.head);
     addRequest(attributes, head, now);

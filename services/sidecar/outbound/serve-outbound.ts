@@ -1,8 +1,7 @@
 import { Timestamp } from '#proto/attributes/index.ts';
 import type { Clock } from '#runtime/clock.ts';
 import type { IdentitySource } from '#runtime/identity-source.ts';
-import { type Attributes, addDestination, addRequest, outboundAttributes } from '../attributes.ts';
-import type { Connection } from '../connection.ts';
+import { addDestination, addRequest, outboundAttributes, rememberedPer } from '../attributes.ts';
 import { cleanRequest, cleanResponse, withCleanTrailers } from '../http/clean-headers.ts';
 import { type RequestHead, type ResponseHead, firstOf, isGrpc, requestBytes, responseBytes } from '../http/message.ts';
 import type { Exchange, Handle, Transfer } from '../http/port.ts';
@@ -38,21 +37,16 @@ interface Course {
 
 /** One request of the application: its Host is looked up in the service documents and it goes there under our identity. */
 export function serveOutbound(serving: OutboundServing): Handle {
-  // What a connection says of every request on it is put together once.
-  const known = new WeakMap<Connection, Attributes>();
-  const remember = (connection: Connection): Attributes => {
+  const attributesOf = rememberedPer((connection) => {
     const { workload, identity, clock } = serving;
-    const facts = { connection, workload, now: clock.now(), identity: identity.current().spiffeId };
-    const attributes = outboundAttributes(facts);
-    known.set(connection, attributes);
-    return attributes;
-  };
+    return outboundAttributes({ connection, workload, now: clock.now(), identity: identity.current().spiffeId });
+  });
   return async (exchange) => {
     const { clock } = serving;
     const started = clock.monotonicMs();
     const now = clock.now();
     const head = withRequestId(cleanRequest(exchange.head), serving.newId);
-    const attributes = new Map(known.get(exchange.connection) ?? remember(exchange.connection));
+    const attributes = new Map(attributesOf(exchange.connection));
     attributes.set('context.time', Timestamp.fromDate(now));
     addRequest(attributes, head, now);
     const course = await deliver(serving, exchange, head, (route, endpoint) =>
