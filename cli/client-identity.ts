@@ -72,7 +72,7 @@ export function serverToCall(given: Given, service: string, cwd: string): Server
 export function explainUnreachable(server: string): (error: unknown) => never {
   return (error) => {
     if (!(error instanceof GarrisonError) || error.code !== 'UNAVAILABLE') throw error;
-    throw new GarrisonError('UNAVAILABLE', error.message.replace(/\s*Resolution note:\s*$/, ''), {
+    throw new GarrisonError('UNAVAILABLE', error.message, {
       place: `--server ${server}`,
       remedy:
         'start the service with `garrison up`, or name the address that its `ready` line tells: ' +

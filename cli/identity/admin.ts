@@ -50,7 +50,7 @@ export async function withAdmin(
   try {
     return await use({ client, federation, uses, jwt, config });
   } catch (error) {
-    if (error instanceof GarrisonError && error.code === 'UNAVAILABLE' && error.message.includes('No connection')) {
+    if (error instanceof GarrisonError && error.code === 'UNAVAILABLE' && error.message.startsWith('no connection')) {
       throw new GarrisonError('UNAVAILABLE', `the certificate authority does not answer on \`${socket}\``, {
         remedy: 'start it again with `garrison up` or `garrison ca`',
         cause: error,

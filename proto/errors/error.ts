@@ -70,6 +70,6 @@ export function asGarrisonError(error: unknown): GarrisonError {
 }
 
 /** Whether what is needed was not reached: it may be at the next try. Nobody has said no. */
-export function isUnreachable(error: unknown): boolean {
+export function isUnreachable(error: unknown): error is GarrisonError {
   return error instanceof GarrisonError && (error.code === 'UNAVAILABLE' || error.code === 'DEADLINE_EXCEEDED');
 }

@@ -72,11 +72,13 @@ function plain(value: unknown): unknown {
   return value instanceof Error ? describeError(value) : value;
 }
 
-/** An error as fields: ours with code, place and remedy, anyone's with the chain of causes. The stack only where the fault is ours. */
+/** An error as fields: ours with code, place and remedy, anyone's with the chain of causes. The stack only where the fault may be ours. */
 export function describeError(error: unknown): Record<string, unknown> {
   if (!(error instanceof Error)) return { message: String(error) };
   const cause = error.cause === undefined ? {} : { cause: describeError(error.cause) };
-  if (!(error instanceof GarrisonError)) return { message: error.message, stack: error.stack, ...cause };
+  if (!(error instanceof GarrisonError)) {
+    return { message: error.message, ...(isFromOutside(error) ? {} : { stack: error.stack }), ...cause };
+  }
   return {
     code: error.code,
     message: error.message,
@@ -84,6 +86,11 @@ export function describeError(error: unknown): Record<string, unknown> {
     ...(error.remedy === undefined ? {} : { remedy: error.remedy }),
     ...cause,
   };
+}
+
+/** Of the system, of TLS, or a status that came over gRPC: where in our code that was heard says nothing about it. */
+function isFromOutside(error: Error): boolean {
+  return 'syscall' in error || 'library' in error || ('details' in error && 'metadata' in error);
 }
 
 export const silentLogger: Logger = createLogger({ level: 'silent', write: () => undefined });

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { encodePem, decodePems } from '#ca/pem.ts';
-import { GarrisonError } from '#proto/errors/index.ts';
-import type { Address } from '#runtime/address.ts';
+import { GarrisonError, isUnreachable } from '#proto/errors/index.ts';
+import { formatAddress, type Address } from '#runtime/address.ts';
 import type { JoinConfig } from '#runtime/config/join-config.ts';
 import { type NodeProof, attestNode } from '#runtime/identity/attest-node.ts';
 import type { WayOfJoining } from './way-of-joining.ts';
@@ -21,9 +21,16 @@ export function joinByAttestation(ca: Address, config: Attestation): WayOfJoinin
     mark: () => config.kind,
     join: async (signal, known) => {
       const roots = known ?? rootsOf(config.bundle);
-      return attestNode(ca, roots, proofOf(config), signal);
+      return attestNode(ca, roots, proofOf(config), signal).catch((error: unknown) => {
+        throw isUnreachable(error) ? unreachable(ca, error) : error;
+      });
     },
   };
+}
+
+function unreachable(ca: Address, cause: GarrisonError): GarrisonError {
+  const message = `the authority at \`${formatAddress(ca)}\` cannot be reached (${cause.message})`;
+  return new GarrisonError(cause.code, message, { remedy: 'start it, or correct its address', cause });
 }
 
 /** Read when it is shown: machine certificates are renewed, and so are tokens of pods. */

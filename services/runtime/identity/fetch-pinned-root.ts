@@ -2,6 +2,7 @@ import { createHash, X509Certificate } from 'node:crypto';
 import { connect, type DetailedPeerCertificate } from 'node:tls';
 import { GarrisonError } from '#proto/errors/index.ts';
 import { formatAddress, isUnix, type Address } from '../address.ts';
+import { describeReason } from '../grpc/describe-unreachable.ts';
 import { keyExchangeGroups } from '../tls.ts';
 
 const timeoutMs = 5000;
@@ -34,13 +35,14 @@ function chainOf(address: Address, signal: AbortSignal): Promise<Buffer[]> {
     });
     const fail = (reason: string, cause?: unknown): void => {
       socket.destroy();
-      reject(new GarrisonError('UNAVAILABLE', `the authority at \`${formatAddress(address)}\` ${reason}`, { cause }));
+      const message = `the authority at \`${formatAddress(address)}\` ${reason}`;
+      reject(new GarrisonError('UNAVAILABLE', message, { remedy: 'start it, or correct its address', cause }));
     };
     const abort = (): void => fail('was not asked: we are ending');
     if (signal.aborted) abort();
     signal.addEventListener('abort', abort, { once: true });
     socket.setTimeout(timeoutMs, () => fail('does not answer'));
-    socket.once('error', (error: Error) => fail(`cannot be reached (${error.message})`, error));
+    socket.once('error', (error: Error) => fail(`cannot be reached (${describeReason(error.message)})`, error));
     socket.once('close', () => signal.removeEventListener('abort', abort));
     socket.once('secureConnect', () => {
       resolve(walk(socket.getPeerCertificate(true)));

@@ -2,8 +2,24 @@ import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { GarrisonError } from '#proto/errors/index.ts';
 import { FrameReader, frame } from '#runtime/grpc/frames.ts';
+import { describeUnreachable } from '#runtime/grpc/describe-unreachable.ts';
 import { encodeMessage, toCallStatus } from '#runtime/grpc/status.ts';
 import { parseTimeout } from '#runtime/grpc/timeout.ts';
+
+test.each([
+  [
+    'No connection established. Last error: Error: connect ECONNREFUSED ::1:9. Resolution note: ',
+    'no connection (connect ECONNREFUSED ::1:9)',
+  ],
+  ['No connection established. Last error: x. Resolution note: y', 'no connection (x; y)'],
+  [
+    'No connection established. Last error: Error: 40FD:error:0A00010B:SSL routines:tls_validate:wrong version number:../tls.c:77:\n. Resolution note: ',
+    'no connection (TLS: wrong version number)',
+  ],
+  ['the ledger is away', 'the ledger is away'],
+])('what grpc-js says of a server that is not there is told as its reason: %j', (details, told) => {
+  expect(describeUnreachable(details)).toBe(told);
+});
 
 describe('frames', () => {
   test('however the bytes are cut, the messages come out as they went in', () => {

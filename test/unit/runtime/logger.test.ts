@@ -61,6 +61,16 @@ test('an error of ours tells code, place and remedy; anyone’s tells its stack;
   });
 });
 
+test('what the system, TLS or a peer answered has no stack: it is not ours', () => {
+  const { lines, log } = logged();
+  const refused = Object.assign(new Error('connect ECONNREFUSED 127.0.0.1:1'), { syscall: 'connect' });
+  const status = Object.assign(new Error('14 UNAVAILABLE: x'), { code: 14, details: 'x', metadata: {} });
+  for (const cause of [refused, status])
+    log.warn('waiting', { error: new GarrisonError('UNAVAILABLE', 'no', { cause }) });
+  const causes = lines.map((line) => (JSON.parse(line) as { error: { cause: unknown } }).error.cause);
+  expect(causes).toEqual([{ message: 'connect ECONNREFUSED 127.0.0.1:1' }, { message: '14 UNAVAILABLE: x' }]);
+});
+
 test('a line feed in a field stays in its line', () => {
   const { lines, log } = logged();
   log.info('x', { path: '/a\n{"level":"error","event":"forged"}' });
