@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { request } from 'node:http';
 import type { IncomingMessage } from 'node:http';
 import path from 'node:path';
+import { request } from '#runtime/http.ts';
 import { GarrisonError, errorCodes } from '#proto/errors/index.ts';
 import { formatAddress, isUnix, parseAddress } from '#runtime/address.ts';
 import type { Address } from '#runtime/address.ts';

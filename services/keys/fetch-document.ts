@@ -1,8 +1,8 @@
-import { request as requestHttp } from 'node:http';
 import type { IncomingMessage } from 'node:http';
 import { request as requestHttps } from 'node:https';
 import { X509Certificate } from 'node:crypto';
 import type { PeerCertificate } from 'node:tls';
+import { request as requestHttp } from '#runtime/http.ts';
 import { GarrisonError } from '#proto/errors/index.ts';
 import type { AllowedHosts } from './address-rules.ts';
 import { checkedLookup, refuseAddress } from './connect-checked.ts';

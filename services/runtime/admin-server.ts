@@ -1,8 +1,9 @@
-import { type IncomingMessage, type Server, type ServerResponse, createServer } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { isIP } from 'node:net';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
+import { createServer } from './http.ts';
 import { type Address, isLoopback } from './address.ts';
 import { checkConnectionsEveryMs, limitConnections } from './limit-http.ts';
 import { type ListenPlace, listen } from './listen.ts';

@@ -1,6 +1,6 @@
-import { request as requestHttp } from 'node:http';
 import type { IncomingMessage } from 'node:http';
 import { request as requestHttps, type RequestOptions } from 'node:https';
+import { request as requestHttp } from './http.ts';
 
 /** One question to a server that the configuration names. */
 export interface HttpQuestion {

@@ -1,7 +1,7 @@
-import { Agent, request as requestHttp } from 'node:http';
-import type { IncomingHttpHeaders, IncomingMessage, OutgoingHttpHeaders, RequestOptions } from 'node:http';
+import type { Agent, IncomingHttpHeaders, IncomingMessage, OutgoingHttpHeaders, RequestOptions } from 'node:http';
 import { Agent as TlsAgent, request as requestHttps } from 'node:https';
 import { isUtf8 } from 'node:buffer';
+import { Agent as PlainAgent, request as requestHttp } from '#runtime/http.ts';
 import type { CheckHandler } from '#policies/documents/model.ts';
 import type { HeaderOperation } from '#proto/gen/istio/mixer/v1/mixer.ts';
 import { isUnix, parseAddress } from '#runtime/address.ts';
@@ -31,7 +31,7 @@ export class HttpProvider implements Provider {
     const tls = handler.tls === undefined ? undefined : providerTls(handler.tls, host, identity);
     this.#agent =
       tls === undefined
-        ? new Agent(connections)
+        ? new PlainAgent(connections)
         : new TlsAgent({
             ...connections,
             secureContext: tls.context,

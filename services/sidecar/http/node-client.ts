@@ -1,11 +1,6 @@
-import {
-  Agent,
-  type ClientRequest,
-  type ClientRequestArgs,
-  type IncomingMessage,
-  request as httpRequest,
-} from 'node:http';
+import type { ClientRequest, ClientRequestArgs, IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
+import { Agent, request as httpRequest } from '#runtime/http.ts';
 import { UpstreamFailure } from '../upstream-failure.ts';
 import { type Fields, valuesOf } from './message.ts';
 import { pairs } from './node-exchange.ts';

@@ -1,5 +1,6 @@
-import { type IncomingMessage, STATUS_CODES, type ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
+import { STATUS_CODES } from '#runtime/http.ts';
 import type { Connection } from '../connection.ts';
 import { type Fields, type RequestHead, type ResponseHead, isBodyless } from './message.ts';
 import type { Body, Exchange, Transfer } from './port.ts';

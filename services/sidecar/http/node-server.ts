@@ -1,6 +1,7 @@
-import { type IncomingMessage, type Server, ServerResponse, createServer } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { ServerResponse as NodeResponse, createServer } from '#runtime/http.ts';
 import type { Connection } from '../connection.ts';
 import type { Limits } from '../limits.ts';
 import { NodeExchange, isPassedOn } from './node-exchange.ts';
@@ -131,7 +132,7 @@ export class NodeHttpServer implements HttpServerPort {
       return;
     }
     if (head.length > 0) socket.unshift(head);
-    const response = new ServerResponse(request);
+    const response = new NodeResponse(request);
     response.shouldKeepAlive = false;
     response.assignSocket(request.socket);
     response.on('finish', () => {

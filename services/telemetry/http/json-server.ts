@@ -1,5 +1,5 @@
-import { createServer } from 'node:http';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import { createServer } from '#runtime/http.ts';
 import { GarrisonError, asGarrisonError, toGrpcStatus, toHttpStatus } from '#proto/errors/index.ts';
 import { formatAddress, isLoopback, isUnix } from '#runtime/address.ts';
 import type { Address } from '#runtime/address.ts';
