@@ -2,7 +2,7 @@
 // The server runs as people run it: after `npm run build` from dist/, with the launcher's flags.
 import { spawn, type ChildProcess } from 'node:child_process';
 import { generateKeyPairSync, randomBytes, sign as cryptoSign, verify } from 'node:crypto';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { connect as connectHttp2, type ClientHttp2Session, type IncomingHttpHeaders } from 'node:http2';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -29,7 +29,7 @@ import { recordAndSign } from '#services/ca/issuing/record-and-sign.ts';
 import { MemoryLedger } from '#services/ca/ledger/memory-ledger.ts';
 import type { Ledger } from '#services/ca/ledger/port.ts';
 import { SqliteLedger } from '#services/ca/ledger/sqlite-ledger.ts';
-import { measure, publish, summary, type Measurement } from '#test/bench/harness.ts';
+import { measure, processorMs, publish, residentMiB, summary, type Measurement } from '#test/bench/harness.ts';
 import { leafPlan, newSigner, testAuthority } from '#test/fakes/test-authority.ts';
 
 const root = join(import.meta.dirname, '../..');
@@ -161,15 +161,16 @@ async function overMutualTls(): Promise<{ results: Measurement[]; server: Record
     measured.push(await inFlight(name, count, () => ((calls += 1), call(session, framed)), 4000));
     cost[`perProcessorSecond, ${count} in flight`] = Math.round((calls * 1000) / (processorMs(child) - before));
   }
-  const rssMiB = Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${child.pid}/status`, 'utf8'))?.[1]) / 1024;
+  const rssMiB = residentMiB(child);
   session.destroy();
   child.kill('SIGKILL');
-  return { results: measured, server: { entry, readyMs: Math.round(readyMs), rssMiB: Math.round(rssMiB), ...cost } };
+  return { results: measured, server: { entry, readyMs: Math.round(readyMs), rssMiB, ...cost } };
 }
 
 async function startCa(config: string): Promise<{ child: ChildProcess; address: string }> {
   const args = ['--max-semi-space-size=1', join(root, entry), 'ca', '--config', config, '--output', 'json'];
-  const env = { ...process.env, MALLOC_ARENA_MAX: '1' };
+  const kept = join(root, 'node_modules/.cache/garrison');
+  const env = { ...process.env, MALLOC_ARENA_MAX: '1', NODE_COMPILE_CACHE: kept };
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'], env });
   for await (const line of createInterface(child.stdout)) {
     const { addresses } = JSON.parse(line) as { addresses?: { ca: string } };
@@ -217,10 +218,4 @@ function call(session: ClientHttp2Session, framed: Buffer): Promise<void> {
     stream.resume();
     stream.end(framed);
   });
-}
-
-/** User and system time of a process so far; a tick of Linux is 10 ms. */
-function processorMs(child: ChildProcess): number {
-  const fields = readFileSync(`/proc/${child.pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
-  return (Number(fields[11]) + Number(fields[12])) * 10;
 }
