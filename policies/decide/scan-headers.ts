@@ -45,7 +45,9 @@ export class HeaderScanner {
     let fault: string | undefined;
     let place = 0;
     for (const [name, value] of headers) {
-      if (this.#names[place] !== name || this.#values[place] !== value) {
+      if (this.#names[place] === name) {
+        if (this.#values[place] !== value) fault = this.#lookAtValue(name, value, place) ?? fault;
+      } else {
         const looked = this.#look(name, value, place);
         if (looked.fault !== undefined) fault = looked.fault;
         if (looked.odd) odd = true;
@@ -59,10 +61,17 @@ export class HeaderScanner {
     return odd ? oddNames : clean;
   }
 
+  /** Of a name that is known from this place: one that is in order, as most are whose value is another each time. */
+  #lookAtValue(name: string, value: string, place: number): string | undefined {
+    if (forbidden.test(value)) return forbiddenIn(name);
+    if (value.length <= memorable) this.#values[place] = value;
+    return undefined;
+  }
+
   #look(name: string, value: string, place: number): HeaderScan {
     const known = this.#known.get(name);
     if (known !== value && forbidden.test(value)) {
-      return { fault: `header \`${name}\` has NUL, CR or LF in its value`, odd: known === undefined && isOdd(name) };
+      return { fault: forbiddenIn(name), odd: known === undefined && isOdd(name) };
     }
     if (known === undefined && !isOrdinary(name)) {
       if (isToken(name)) return oddNames;
@@ -82,6 +91,10 @@ export class HeaderScanner {
 }
 
 const forbidden = /[\0\n\r]/;
+
+function forbiddenIn(name: string): string {
+  return `header \`${name}\` has NUL, CR or LF in its value`;
+}
 
 function sameHost(a: string, b: string): boolean {
   return a.trim().toLowerCase() === b.toLowerCase();
