@@ -2,7 +2,7 @@ import type { Facts } from './facts.ts';
 import { isAmbiguous, normalizePath, pathOnly } from './normalize-path.ts';
 import { readText } from './read-attribute.ts';
 import { isToken } from './scan-headers.ts';
-import { pathShapes, scanPath } from './scan-path.ts';
+import { isBroken, plainPath } from './scan-path.ts';
 
 /**
  * Reads method, host, path and header names of a request, and says why it must be refused (400), if it must:
@@ -36,14 +36,11 @@ export function hasBrokenSni(facts: Facts): boolean {
 }
 
 function readPath(facts: Facts, raw: string): string | undefined {
+  facts.path = plainPath(raw);
+  if (facts.path !== undefined) return undefined;
   const { strict, pathLevel } = facts.settings;
-  const shape = scanPath(raw);
-  if (shape === pathShapes.plain) {
-    facts.path = pathOnly(raw);
-    return undefined;
-  }
   if (strict && raw === '') return 'the path is empty';
-  if (strict && shape === pathShapes.broken) return 'the path has a control character or a space';
+  if (strict && isBroken(raw)) return 'the path has a control character or a space';
   const path = pathOnly(raw);
   if (path === '*' && facts.method === 'OPTIONS') {
     facts.path = path;

@@ -1,37 +1,37 @@
-/** What a path is found to be in one pass over it. */
-export const pathShapes = {
-  /** Begins with a slash, and no level of normalisation would change it. */
-  plain: 0,
-  /** Has to be normalised. */
-  odd: 1,
-  /** Holds a control character or a space somewhere, query included. */
-  broken: 2,
-} as const;
-export type PathShape = (typeof pathShapes)[keyof typeof pathShapes];
-
-/** Per character: 1 = may stand in a plain path, 2 = control character or space. */
+/** Per character: what it makes of a path. */
 const kinds = new Uint8Array(128);
-for (let code = 0; code <= 0x20; code++) kinds[code] = 2;
-kinds[0x7f] = 2;
-for (const letter of "/abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~!$&'()*+,;=:@[]") {
-  kinds[letter.charCodeAt(0)] = 1;
+const ordinary = 1;
+/** A slash or a dot: ordinary as well, unless it comes after a slash. */
+const afterSlashOdd = 2;
+const endsPath = 3;
+/** A control character or a space: it may stand nowhere, not in the query either. */
+const broken = 4;
+
+for (const letter of "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_~!$&'()*+,;=:@[]") {
+  kinds[letter.charCodeAt(0)] = ordinary;
+}
+for (const letter of '/.') kinds[letter.charCodeAt(0)] = afterSlashOdd;
+for (const letter of '?#') kinds[letter.charCodeAt(0)] = endsPath;
+for (let code = 0; code <= 0x20; code++) kinds[code] = broken;
+kinds[0x7f] = broken;
+
+/**
+ * What stands before the query and the fragment, where it begins with a slash and no level of normalisation would change it.
+ * Undefined for any other path, and for one that is broken: those are looked at closely.
+ */
+export function plainPath(raw: string): string | undefined {
+  if (raw.charCodeAt(0) !== 0x2f) return undefined;
+  for (let at = 1; at < raw.length; at++) {
+    const kind = kinds[raw.charCodeAt(at)];
+    if (kind === ordinary) continue;
+    if (kind === endsPath) return isBroken(raw, at) ? undefined : raw.slice(0, at);
+    if (kind !== afterSlashOdd || raw.charCodeAt(at - 1) === 0x2f) return undefined;
+  }
+  return raw;
 }
 
-export function scanPath(raw: string): PathShape {
-  const length = raw.length;
-  let shape: PathShape = raw.charCodeAt(0) === 0x2f ? 0 : 1;
-  let before = 0;
-  let at = 0;
-  for (; at < length; at++) {
-    const code = raw.charCodeAt(at);
-    if (code === 0x3f || code === 0x23) break;
-    const kind = kinds[code];
-    if (kind === 2) return 2;
-    if (kind !== 1) shape = 1;
-    // `//` and a segment that begins with a dot.
-    else if (before === 0x2f && (code === 0x2f || code === 0x2e)) shape = 1;
-    before = code;
-  }
-  for (; at < length; at++) if (kinds[raw.charCodeAt(at)] === 2) return 2;
-  return shape;
+/** Whether there is a control character or a space, in the query or before it. */
+export function isBroken(raw: string, from = 0): boolean {
+  for (let at = from; at < raw.length; at++) if (kinds[raw.charCodeAt(at)] === broken) return true;
+  return false;
 }

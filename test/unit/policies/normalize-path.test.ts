@@ -1,6 +1,7 @@
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { isAmbiguous, normalizePath } from '#policies/decide/normalize-path.ts';
+import { isAmbiguous, normalizePath, pathLevels, pathOnly } from '#policies/decide/normalize-path.ts';
+import { isBroken, plainPath } from '#policies/decide/scan-path.ts';
 
 test('a stray percent sign in a segment that `..` takes away changes nothing behind it', () => {
   // It once made `/%25ab` of the first: a policy on `/bab` did not see the request.
@@ -26,4 +27,42 @@ test('a segment that `..` takes away leaves no trace', () => {
     }),
     { numRuns: 3_000 },
   );
+});
+
+test('a path that is found plain in one pass is one that no level changes, and that has one reading', () => {
+  const part = fc.constantFrom(
+    '/',
+    '.',
+    'a',
+    'Z9',
+    '-_~',
+    '%',
+    '%2f',
+    '%61',
+    '\\',
+    ';',
+    '"',
+    '?',
+    '#',
+    ' ',
+    '\t',
+    '\x7f',
+    'é',
+  );
+  let plain = 0;
+  fc.assert(
+    fc.property(fc.array(part, { maxLength: 8 }), (parts) => {
+      const raw = parts.join('');
+      const found = plainPath(raw);
+      if (found === undefined) return;
+      plain += 1;
+      expect([raw, found]).toEqual([raw, pathOnly(raw)]);
+      expect([raw, isBroken(raw), isAmbiguous(found)]).toEqual([raw, false, false]);
+      for (const level of pathLevels) expect([raw, normalizePath(level, found)]).toEqual([raw, found]);
+    }),
+    { numRuns: 20_000 },
+  );
+  expect(plain).toBeGreaterThan(100);
+  for (const path of ['/', '/a', '/a/', '/a.b/c', '/a?b%20c', '/a?x=//..', '/a#b'])
+    expect([path, plainPath(path)]).toEqual([path, pathOnly(path)]);
 });
