@@ -1,6 +1,8 @@
+import { eachLightly } from '#schema/index.ts';
 import type { Steps } from '#schema/index.ts';
 import type { Clause, CompiledRule } from './compiled-rule.ts';
-import type { FieldTest, Key } from './field-test.ts';
+import { KeyCounts } from './key-counts.ts';
+import type { CountedKey } from './key-counts.ts';
 import { RestIndex } from './rest-index.ts';
 import { RuleIndex } from './rule-index.ts';
 
@@ -13,7 +15,8 @@ const KEYS = 64;
 
 /**
  * Every rule is put under the keys of one of its parts: all its sources, all its operations, or one condition.
- * Of those the part is taken whose keys the fewest other rules have, so that the smallest list drives.
+ * Of those the part is taken whose keys the fewest other rules have, so that the smallest list drives; of parts that are as
+ * good, one whose table as many rules as possible can stand in: in a table that is not there no request is looked up.
  */
 export function buildIndex(rules: readonly CompiledRule[]): Steps<RuleIndex> {
   return new IndexBuilder(rules.length * KEYS).build(rules, DEPTH, false);
@@ -28,14 +31,19 @@ class IndexBuilder {
 
   /** `finer`: all the rules have a key in common already, so that a part which holds that key tells them apart no more. */
   *build(rules: readonly CompiledRule[], depth: number, finer: boolean): Steps<RuleIndex> {
-    const counts = yield* countKeys(rules);
+    const counts = new KeyCounts();
+    for (const rule of rules) {
+      counts.add(rule);
+      yield;
+    }
     if (finer) this.#keysLeft -= counts.counted;
+    yield* eachLightly(rules, (rule) => countTables(choicesOf(rule, counts)));
     const index = new RuleIndex();
     const rest: CompiledRule[] = [];
     for (const rule of rules) {
-      const best = bestKeys(rule, counts);
+      const best = bestOf(choicesOf(rule, counts));
       if (best === undefined || (finer && best.cost >= rules.length)) rest.push(rule);
-      else for (const key of best.keys) index.posting(key).add(rule);
+      else for (const { key } of best.keys) index.posting(key).add(rule);
       yield;
     }
     if (rest.length > 0) index.rest = yield* RestIndex.over(rest);
@@ -54,93 +62,59 @@ class IndexBuilder {
 
 /** Keys to put a rule under, and how many rules a request that has one of them must be compared with, at the worst. */
 interface Choice {
-  readonly keys: readonly Key[];
+  readonly keys: readonly CountedKey[];
   readonly cost: number;
 }
 
-function bestKeys(rule: CompiledRule, counts: KeyCounts): Choice | undefined {
-  let best: Choice | undefined;
-  for (const test of rule.must) best = cheaper(best, choiceOfTest(test, counts));
-  for (const clauses of rule.anyOf) best = cheaper(best, choiceOfClauses(clauses, counts));
-  return best;
+function choicesOf({ must, anyOf }: CompiledRule, counts: KeyCounts): Choice[] {
+  const choices = must.map((test) => choiceOf(counts.of(test)));
+  for (const clauses of anyOf) {
+    const choice = choiceOfClauses(clauses, counts);
+    if (choice !== undefined) choices.push(choice);
+  }
+  return choices;
 }
 
 /** A request may match any of the clauses, so the rule must be found by each: by the best list of each. */
 function choiceOfClauses(clauses: readonly Clause[], counts: KeyCounts): Choice | undefined {
-  const keys: Key[] = [];
-  let cost = 0;
-  for (const clause of clauses) {
-    let best: Choice | undefined;
-    for (const test of clause.must) best = cheaper(best, choiceOfTest(test, counts));
+  const keys: CountedKey[] = [];
+  for (const { must } of clauses) {
+    const best = bestOf(must.map((test) => choiceOf(counts.of(test))));
     if (best === undefined) return undefined;
     for (const key of best.keys) keys.push(key);
-    cost = Math.max(cost, best.cost);
   }
-  return { keys, cost };
+  return choiceOf(keys);
 }
 
-function choiceOfTest(test: FieldTest, counts: KeyCounts): Choice {
-  const keys = test.keys();
+function choiceOf(keys: readonly CountedKey[]): Choice {
   let cost = 0;
-  for (const key of keys) cost = Math.max(cost, counts.of(key));
+  for (const { rules } of keys) cost = Math.max(cost, rules);
   return { keys, cost };
 }
 
-function cheaper(a: Choice | undefined, b: Choice | undefined): Choice | undefined {
-  if (a === undefined || b === undefined) return a ?? b;
-  if (a.cost !== b.cost) return a.cost < b.cost ? a : b;
-  return a.keys.length <= b.keys.length ? a : b;
+function bestOf(choices: readonly Choice[]): Choice | undefined {
+  let best: Choice | undefined;
+  for (const choice of choices) if (best === undefined || isBetter(choice, best)) best = choice;
+  return best;
 }
 
-/** How many rules have a key. */
-class KeyCounts {
-  readonly #counts = new Map<string, number>();
-  readonly #all: number;
-  /** How many keys were looked at. */
-  counted = 0;
-
-  constructor(all: number) {
-    this.#all = all;
-  }
-
-  of(key: Key): number {
-    return key.kind === 'text' && key.pattern.kind === 'any' ? this.#all : (this.#counts.get(keyText(key)) ?? 0);
-  }
-
-  add(rule: CompiledRule): void {
-    this.#count(rule.must);
-    for (const clauses of rule.anyOf) for (const clause of clauses) this.#count(clause.must);
-  }
-
-  #count(tests: readonly FieldTest[]): void {
-    for (const test of tests) {
-      for (const key of test.keys()) {
-        const text = keyText(key);
-        this.counted += 1;
-        this.#counts.set(text, (this.#counts.get(text) ?? 0) + 1);
-      }
-    }
-  }
+function isBetter(a: Choice, b: Choice): boolean {
+  if (a.cost !== b.cost) return a.cost < b.cost;
+  const [servedByA, servedByB] = [served(a), served(b)];
+  return servedByA === servedByB ? a.keys.length < b.keys.length : servedByA > servedByB;
 }
 
-function* countKeys(rules: readonly CompiledRule[]): Steps<KeyCounts> {
-  const counts = new KeyCounts(rules.length);
-  for (const rule of rules) {
-    counts.add(rule);
-    yield;
-  }
-  return counts;
+/** Rules that can stand where the keys stand. */
+function served({ keys }: Choice): number {
+  let least = Infinity;
+  for (const { table } of keys) least = Math.min(least, table.serves);
+  return least;
 }
 
-function keyText(key: Key): string {
-  switch (key.kind) {
-    case 'text':
-      return `${key.lens.id}\0${key.pattern.kind}\0${key.pattern.kind === 'any' ? '' : key.pattern.text}`;
-    case 'block':
-      return `${key.from}\0${key.block.words.join()}/${key.block.bits}`;
-    case 'port':
-      return `port\0${key.port}`;
-    default:
-      return key satisfies never;
+/** Counts a rule for the tables that it can stand in at the lowest cost. */
+function countTables(choices: readonly Choice[]): void {
+  const lowest = Math.min(...choices.map(({ cost }) => cost));
+  for (const { keys, cost } of choices) {
+    if (cost === lowest) for (const table of new Set(keys.map((key) => key.table))) table.serves += 1;
   }
 }

@@ -91,6 +91,17 @@ describe('decide', () => {
   });
 });
 
+test('rules that can all be found by one thing are found by that, and nothing else is looked at', () => {
+  const tenant = { key: 'request.headers[x-tenant]', values: ['gold'] };
+  const documents = [
+    policy('a', 'ALLOW', [{ from: [{ namespaces: ['one'] }], to: [{ paths: ['/a'] }], when: [tenant] }]),
+    policy('b', 'ALLOW', [{ from: [{ principals: [web] }], to: [{ paths: ['/b'] }] }]),
+    policy('c', 'DENY', [{ to: [{ methods: ['PUT'], paths: ['*/c'] }] }]),
+  ];
+  const read = ask(documents, { path: '/elsewhere', headers: [['x-tenant', 'gold']] }).referenced;
+  expect(read.filter(({ name }) => name === 'request.headers')).toEqual([]);
+});
+
 describe('profiles by namespace', () => {
   test('a namespace may have another profile than the mesh', () => {
     const documents = [policy('open', 'ALLOW', [{ to: [{ hosts: ['cart'] }] }], { namespace: 'istio-system' })];
