@@ -1,4 +1,4 @@
-import { GarrisonError, errorCodes, toGrpcStatus } from '#proto/errors/index.ts';
+import { fromGrpcStatus, GarrisonError } from '#proto/errors/index.ts';
 import type { CallOptions, ClientUnaryCall, ServiceError } from '@grpc/grpc-js';
 import { Metadata } from '@grpc/grpc-js';
 import { describeUnreachable } from './describe-unreachable.ts';
@@ -39,8 +39,11 @@ export function callUnary<Req, Res>(
 
 /** What a call ended with, as our error: the code as the server named it, the sentence as it wrote it. */
 export function fromServiceError(error: ServiceError): GarrisonError {
-  const code = errorCodes.find((name) => (toGrpcStatus(name) as number) === (error.code as number)) ?? 'INTERNAL';
-  return new GarrisonError(code, error.details === '' ? error.message : describeUnreachable(error.details), {
-    cause: error,
-  });
+  return new GarrisonError(
+    fromGrpcStatus(error.code),
+    error.details === '' ? error.message : describeUnreachable(error.details),
+    {
+      cause: error,
+    },
+  );
 }
