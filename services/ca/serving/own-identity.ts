@@ -31,13 +31,13 @@ export async function ownIdentity(options: OwnIdentityOptions): Promise<Renewing
     identity.replaceTrust({ bundle: pems(authorities.bundle()), revoked: revocations.serials });
   authorities.onChange(() => {
     retrust();
-    identity.renewNow();
+    identity.renewWhere(({ certificates }) => !same(certificates.slice(1), pems(authorities.active().chain)));
   });
   revocations.onChange(() => {
     retrust();
-    const [leaf = ''] = identity.current().certificates;
-    const serial = serialOf(new X509Certificate(leaf));
-    if (revocations.serials.has(serial)) identity.renewNow();
+    const isRevoked = ({ certificates: [leaf = ''] }: Identity): boolean =>
+      revocations.serials.has(serialOf(new X509Certificate(leaf)));
+    identity.renewWhere(isRevoked);
   });
   retrust();
   return identity;
@@ -57,6 +57,10 @@ async function issueOwn({ desk, authorities, trustDomain, serverNames }: OwnIden
     bundle: pems(authorities.bundle()),
     expiresAt: leaf.notAfter,
   };
+}
+
+function same(a: readonly string[], b: readonly string[]): boolean {
+  return a.join() === b.join();
 }
 
 function pems(ders: readonly Uint8Array[]): string[] {

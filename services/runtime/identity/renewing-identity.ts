@@ -27,6 +27,8 @@ export class RenewingIdentity implements IdentitySource, AsyncDisposable {
   #current: Identity;
   #trust: Trust | undefined;
   #wake = new AbortController();
+  /** Why it was woken, since the last attempt began. */
+  #reasons: ((identity: Identity) => boolean)[] = [];
 
   constructor(first: Identity, options: RenewingOptions) {
     this.#options = options;
@@ -45,8 +47,18 @@ export class RenewingIdentity implements IdentitySource, AsyncDisposable {
     return () => this.#listeners.delete(listener);
   }
 
-  /** Renews now instead of at half life, or instead of waiting to try again: the authority is about to go. */
+  /**
+   * Renews now instead of at half life, or instead of waiting to try again. A renewal that is under way began without
+   * knowing why: another one follows.
+   */
   renewNow(): void {
+    this.renewWhere(() => true);
+  }
+
+  /** The same, where this identity is bad: the authority is about to go. What a renewal under way brings may be good already. */
+  renewWhere(isBad: (identity: Identity) => boolean): void {
+    if (!isBad(this.#current)) return;
+    this.#reasons.push(isBad);
     this.#wake.abort();
   }
 
@@ -81,9 +93,17 @@ export class RenewingIdentity implements IdentitySource, AsyncDisposable {
     while (!this.#stopped()) {
       await sleepUntil(clock, renewalTime(clock.now(), this.#current.expiresAt, random), this.#wake.signal);
       if (this.#stopped()) return;
-      this.#wake = new AbortController();
+      this.#settle();
       await this.#renew();
+      if (!this.#reasons.some((isBad) => isBad(this.#current))) this.#settle();
     }
+  }
+
+  /** Whoever woke us until now has what was asked for, or will have it from the attempt that begins. */
+  #settle(): void {
+    if (this.#stopped()) return;
+    this.#reasons = [];
+    this.#wake = new AbortController();
   }
 
   async #renew(): Promise<void> {
@@ -98,7 +118,7 @@ export class RenewingIdentity implements IdentitySource, AsyncDisposable {
         const level = left > 0 ? 'warn' : 'error';
         logger[level]('identity not renewed', { id: this.#current.spiffeId, expires: this.#current.expiresAt, error });
         await clock.sleep(retryDelayMs(failures, left), this.#wake.signal);
-        if (!this.#stopped()) this.#wake = new AbortController();
+        this.#settle();
       }
     }
   }

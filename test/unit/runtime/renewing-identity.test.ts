@@ -81,6 +81,62 @@ describe('renewing', () => {
     expect(source.current().certificates).toEqual(['next']);
   });
 
+  describe('when asked for while one is under way', () => {
+    function underWay(names: readonly string[]) {
+      const clock = new TestClock();
+      const asked: ((answer: boolean) => void)[] = [];
+      const source = new RenewingIdentity(identity(clock, 'old'), {
+        clock,
+        logger: silentLogger,
+        random: () => 0.5,
+        renew: async () => {
+          const answer = Promise.withResolvers<boolean>();
+          const name = names[asked.push(answer.resolve) - 1];
+          if (name !== undefined) await answer.promise;
+          return identity(clock, name ?? 'too many');
+        },
+      });
+      return { clock, source, asked };
+    }
+    const isOld = ({ certificates }: Identity): boolean => certificates[0]?.startsWith('old') === true;
+
+    test('happens once where what comes is good: tainted, then revoked', async () => {
+      const { clock, source, asked } = underWay(['new']);
+      await using _ = source;
+      await clock.sleeping();
+      source.renewWhere(isOld);
+      source.renewWhere(isOld);
+      await clock.advance(0);
+      source.renewWhere(isOld);
+      asked[0]?.(true);
+      await clock.advance(minute);
+      expect(source.current().certificates).toEqual(['new']);
+      expect(asked).toHaveLength(1);
+      source.renewWhere(isOld);
+      await clock.advance(minute);
+      expect(asked).toHaveLength(1);
+    });
+
+    test('happens once more where what comes is bad as well, and where nobody can tell', async () => {
+      const { clock, source, asked } = underWay(['old-2', 'new', 'newer']);
+      await using _ = source;
+      await clock.sleeping();
+      source.renewWhere(isOld);
+      await clock.advance(0);
+      source.renewWhere(isOld);
+      asked[0]?.(true);
+      await clock.advance(0);
+      expect(asked).toHaveLength(2);
+      source.renewNow();
+      asked[1]?.(true);
+      await clock.advance(0);
+      asked[2]?.(true);
+      await clock.advance(minute);
+      expect(source.current().certificates).toEqual(['newer']);
+      expect(asked).toHaveLength(3);
+    });
+  });
+
   test('follows a wall clock that jumps ahead', async () => {
     const run = start((clock) => identity(clock, 'next'));
     await using source = run.source;
