@@ -1,6 +1,7 @@
 import type { Address } from '#runtime/address.ts';
 import type { Clock } from '#runtime/clock.ts';
-import { newsOf, sameTrust, standsOnSand } from '#runtime/identity/follow-trust.ts';
+import { newsOf, sameTrust } from '#runtime/identity/follow-trust.ts';
+import { isSpent } from '#runtime/identity/is-spent.ts';
 import { requestCertificate } from '#runtime/identity/request-certificate.ts';
 import { staticIdentity } from '#runtime/identity-source.ts';
 import type { Logger } from '#runtime/logger.ts';
@@ -16,7 +17,6 @@ import { AuthorityState } from './following/authority-state.ts';
 import { followAuthority } from './following/follow-authority.ts';
 import { KnownTrust } from './following/known-trust.ts';
 import { LastNews } from './following/last-news.ts';
-import { isSpent } from './following/spent-identity.ts';
 import { whyRefused } from './following/why-refused.ts';
 import { toRegistration } from './following/read-entries.ts';
 import { NodeIdentity } from './join/node-identity.ts';
@@ -156,8 +156,7 @@ function believe(
   const news = newsOf(trust.toBundle());
   const { bundle, revoked } = news;
   if (!sameTrust(identity.current(), news)) identity.replaceTrust({ bundle, revoked });
-  const onSand = standsOnSand(identity.current(), news);
-  if (onSand || isSpent(identity.current(), trust.spent)) identity.renewNow();
+  identity.renewWhere((current) => isSpent(current, news));
   changes.bump();
   void keeper.renewUnder(trust.spent);
   void keeper.renewRevoked(revoked);

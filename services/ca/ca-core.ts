@@ -138,8 +138,7 @@ export async function openCaCore(
   });
   authorities.onChange(() => {
     changes.bump();
-    const spent = authorities.all.filter(({ state: now }) => now === 'tainted' || now === 'revoked');
-    void keeper.renewUnder(new Set(spent.map(({ id }) => id)));
+    void keeper.renewUnder(new Set(authorities.spent()));
   });
   const all = opening.move();
   const dispose = (): Promise<void> => all.disposeAsync();

@@ -57,8 +57,8 @@ export class KnownTrust implements Trust {
 
   /** For the node's own identity, and for our own clients on this node, as the authority tells it on its port. */
   toBundle(): TrustBundle {
-    const { trustDomain, roots, tainted, sequence, revoked } = this.#known.message;
-    return { trustDomain, roots, tainted, sequence, revoked };
+    const { trustDomain, roots, tainted, sequence, revoked, spent } = this.#known.message;
+    return { trustDomain, roots, tainted, sequence, revoked, spent };
   }
 }
 

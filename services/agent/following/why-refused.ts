@@ -6,7 +6,7 @@ import type { Address } from '#runtime/address.ts';
 import type { Clock } from '#runtime/clock.ts';
 import { grpcClient } from '#runtime/grpc/client.ts';
 import type { Identity } from '#runtime/identity-source.ts';
-import { standsOnSand } from '#runtime/identity/follow-trust.ts';
+import { standsOnSand } from '#runtime/identity/is-spent.ts';
 import { isAuthority } from '#runtime/identity/request-certificate.ts';
 
 const timeoutMs = 3000;

@@ -58,7 +58,7 @@ export class NodeIdentity implements IdentitySource, AsyncDisposable {
   refuse(reason: string): void {
     if (this.#refused === reason) return;
     this.#refused = reason;
-    this.#renewing.renewNow();
+    this.#replaceThis();
   }
 
   /** The authority answered to it. */
@@ -66,9 +66,9 @@ export class NodeIdentity implements IdentitySource, AsyncDisposable {
     this.#refused = undefined;
   }
 
-  /** Stands on an authority that is about to go. */
-  renewNow(): void {
-    this.#renewing.renewNow();
+  /** Stands on an authority that is about to go, perhaps. */
+  renewWhere(isBad: (identity: Identity) => boolean): void {
+    this.#renewing.renewWhere(isBad);
   }
 
   /**
@@ -76,7 +76,13 @@ export class NodeIdentity implements IdentitySource, AsyncDisposable {
    * Whoever can join as often as it likes tries that.
    */
   doubt(): void {
-    if (!this.#options.way.once) this.#renewing.renewNow();
+    if (!this.#options.way.once) this.#replaceThis();
+  }
+
+  /** Where a renewal is under way already, what it brings is another one. */
+  #replaceThis(): void {
+    const [leaf] = this.current().certificates;
+    this.#renewing.renewWhere(({ certificates: [now] }) => now === leaf);
   }
 
   replaceTrust(trust: Trust): void {

@@ -155,6 +155,7 @@ export function trustBundle(
     tainted: buffers(authorities.tainted()),
     sequence: BigInt(authorities.sequence),
     revoked: [...revocations.serials],
+    spent: authorities.spent(),
   };
 }
 

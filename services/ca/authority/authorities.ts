@@ -95,6 +95,11 @@ export class Authorities {
     return distinct(roots(true)).filter((der) => !sound.has(textOf(der)));
   }
 
+  /** Names of those under which everything is to be replaced, whatever else stands under their roots. */
+  spent(): readonly string[] {
+    return this.#all.flatMap(({ id, state }) => (state === 'tainted' || state === 'revoked' ? [id] : []));
+  }
+
   /** Roots of somebody else's that count beside those of the authorities. */
   get further(): readonly Uint8Array[] {
     return this.#further;

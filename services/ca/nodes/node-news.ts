@@ -52,15 +52,14 @@ export class NodeTrustReader {
 }
 
 function toNodeTrust({ trust, authorities, revocations }: TrustParts): NodeTrust {
-  const { all, sequence } = authorities;
   return {
     trustDomain: trust.trustDomain,
-    sequence: BigInt(sequence),
+    sequence: BigInt(authorities.sequence),
     roots: buffers(trust.bundle()),
     tainted: buffers(authorities.tainted()),
     revoked: [...revocations.serials],
     jwtKeys: trust.jwtKeys().map(toJwtAuthority),
-    spent: all.filter(({ state }) => state === 'tainted' || state === 'revoked').map(({ id }) => id),
+    spent: authorities.spent(),
     foreign: [...trust.foreign()].map(([trustDomain, { roots, jwtKeys }]) => ({
       trustDomain,
       roots: buffers(roots),

@@ -3,7 +3,6 @@ import type { ClientReadableStream, Metadata, ServiceError } from '@grpc/grpc-js
 import { encodePem } from '#ca/pem.ts';
 import { GarrisonError } from '#proto/errors/index.ts';
 import type { TrustBundle, WatchBundleRequest } from '#proto/gen/garrison/v1/identity.ts';
-import type { Identity } from '../identity-source.ts';
 import { fromServiceError } from '../grpc/call-unary.ts';
 import type { IdentityOptions } from './identity-options.ts';
 import type { Trust } from './renewing-identity.ts';
@@ -19,6 +18,8 @@ export interface TrustNews extends Trust {
   readonly revoked: ReadonlySet<string>;
   /** Roots whose certificates are to be replaced at once. */
   readonly tainted: readonly X509Certificate[];
+  /** Names of authorities whose certificates are to be replaced at once, though their roots may be sound. */
+  readonly spent: ReadonlySet<string>;
 }
 
 /** Holds the authority's Trust.WatchBundle open and hands on what it says, until the signal aborts or the server does not have it. */
@@ -49,25 +50,16 @@ export async function followTrust(
   }
 }
 
-export function newsOf({ roots, tainted, revoked }: TrustBundle): TrustNews {
+export function newsOf({ roots, tainted, revoked, spent }: TrustBundle): TrustNews {
   return {
     bundle: roots.map((der) => encodePem('CERTIFICATE', der)),
     tainted: tainted.map((der) => new X509Certificate(der)),
     revoked: new Set(revoked),
+    spent: new Set(spent),
   };
 }
 
 export function sameTrust(one: Trust, other: Trust): boolean {
   const serials = ({ revoked = new Set() }: Trust): string => [...revoked].join();
   return one.bundle.join() === other.bundle.join() && serials(one) === serials(other);
-}
-
-/** Whether an identity stands on a root that is tainted or trusted no more. */
-export function standsOnSand(
-  { certificates }: Identity,
-  { bundle, tainted }: Pick<TrustNews, 'bundle' | 'tainted'>,
-): boolean {
-  const last = new X509Certificate(certificates.at(-1) ?? '');
-  const issued = (root: X509Certificate): boolean => last.checkIssued(root) && last.verify(root.publicKey);
-  return tainted.some(issued) || !bundle.some((pem) => issued(new X509Certificate(pem)));
 }

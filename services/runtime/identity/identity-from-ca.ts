@@ -6,8 +6,9 @@ import type { Address } from '../address.ts';
 import { TrustClient } from '#proto/gen/garrison/v1/identity.ts';
 import { grpcClient } from '../grpc/client.ts';
 import { staticIdentity, type Identity, type IdentitySource } from '../identity-source.ts';
-import { followTrust, sameTrust, standsOnSand, type TrustNews } from './follow-trust.ts';
+import { followTrust, sameTrust, type TrustNews } from './follow-trust.ts';
 import { fetchPinnedRoot } from './fetch-pinned-root.ts';
+import { isSpent } from './is-spent.ts';
 import { identityFileOf, loadIdentity, storeIdentity } from './identity-file.ts';
 import { RenewingIdentity } from './renewing-identity.ts';
 import { retryDelayMs } from './renewal-time.ts';
@@ -77,7 +78,7 @@ function take(
     // A restart must not begin with roots that are gone, nor without those that sign by then.
     keep(renewing.current(), tokenHash);
   }
-  if (standsOnSand(renewing.current(), news)) renewing.renewNow();
+  renewing.renewWhere((identity) => isSpent(identity, news));
 }
 
 interface First {

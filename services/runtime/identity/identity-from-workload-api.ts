@@ -53,7 +53,7 @@ export class WorkloadApiIdentity implements IdentitySource, AsyncDisposable {
     made.#loop.catch(() => undefined);
     // The bundle comes with the SVIDs; which certificates were revoked is our own service's to tell.
     const following = { ...options, signal: made.#stop.signal };
-    void followTrust(made.#trust, ({ revoked = new Set() }) => made.#revoke(revoked), following);
+    void followTrust(made.#trust, ({ revoked }) => made.#revoke(revoked), following);
     return made;
   }
 

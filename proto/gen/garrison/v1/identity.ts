@@ -130,6 +130,12 @@ export interface TrustBundle {
   readonly sequence: bigint;
   /** Serials, hexadecimal, of certificates that were revoked and have not ended yet. */
   readonly revoked: readonly string[];
+  /**
+   * Authorities whose certificates are to be replaced at once, tainted or revoked: each as `Authority.id` names it. Where one
+   * does not stand by itself but under somebody else's root, that is how a certificate's authorityKeyIdentifier begins; its
+   * root may be sound, because of another authority under it.
+   */
+  readonly spent: readonly string[];
 }
 
 export interface Authority {
@@ -1192,7 +1198,7 @@ export const WatchBundleRequest: MessageFns<WatchBundleRequest> = {
 };
 
 function createBaseTrustBundle(): TrustBundle {
-  return { trustDomain: "", roots: [], tainted: [], sequence: 0n, revoked: [] };
+  return { trustDomain: "", roots: [], tainted: [], sequence: 0n, revoked: [], spent: [] };
 }
 
 export const TrustBundle: MessageFns<TrustBundle> = {
@@ -1214,6 +1220,9 @@ export const TrustBundle: MessageFns<TrustBundle> = {
     }
     for (const v of message.revoked) {
       writer.uint32(42).string(v!);
+    }
+    for (const v of message.spent) {
+      writer.uint32(50).string(v!);
     }
     return writer;
   },
@@ -1271,6 +1280,14 @@ export const TrustBundle: MessageFns<TrustBundle> = {
             message.revoked.push(reader.string());
             continue;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.spent.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1293,6 +1310,7 @@ export const TrustBundle: MessageFns<TrustBundle> = {
     message.tainted = object.tainted?.map((e) => e) || [];
     message.sequence = (object.sequence !== undefined && object.sequence !== null) ? BigInt(object.sequence) : 0n;
     message.revoked = object.revoked?.map((e) => e) || [];
+    message.spent = object.spent?.map((e) => e) || [];
     return message;
   },
 };
