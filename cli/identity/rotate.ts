@@ -4,6 +4,7 @@ import { GarrisonError } from '#proto/errors/index.ts';
 import { callUnary } from '#runtime/grpc/call-unary.ts';
 import { keepAlive } from '#runtime/keep-alive.ts';
 import { parseDuration } from '#schema/index.ts';
+import { makeKnownMs } from '#services/ca/authority/keep-authorities.ts';
 import { declareVerb } from '../verb.ts';
 import { adminFlags, withAdmin } from './admin.ts';
 import { authorityJson, authorityText } from './authority-text.ts';
@@ -30,7 +31,7 @@ export const verb = declareVerb({
   example: 'garrison identity rotate --wait 1m',
   async run(invocation) {
     const { flags, output, clock, cwd, signal } = invocation;
-    const wait = flags.wait === undefined ? 10_000 : parseDuration(flags.wait);
+    const wait = flags.wait === undefined ? makeKnownMs : parseDuration(flags.wait);
     if (wait === undefined) {
       throw new GarrisonError('INVALID_ARGUMENT', `\`${flags.wait ?? ''}\` is no duration`, {
         place: '--wait',
