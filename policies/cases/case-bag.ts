@@ -9,6 +9,7 @@ import { profileIn } from '../documents/mesh.ts';
 import type { Mesh, Profile } from '../documents/mesh.ts';
 import { readCertificate } from './certificate.ts';
 import type { Request } from './request-shape.ts';
+import { lowerCase } from '../decide/lower-case.ts';
 
 /** The bag that a sidecar beside the workload would make of the request. */
 export function bagOf(request: Request, workload: Workload, mesh: Mesh): MapBag {
@@ -63,7 +64,7 @@ function putRequest(put: Put, { http, protocol, token }: Request): void {
   put('request.host', http?.host);
   put('request.path', http?.path ?? '/');
   put('request.scheme', http?.scheme);
-  const lines: [string, string][] = (http?.headers ?? []).map(([name, value]) => [name.toLowerCase(), value]);
+  const lines: [string, string][] = (http?.headers ?? []).map(([name, value]) => [lowerCase(name), value]);
   if (token !== undefined) lines.push(['authorization', `Bearer ${token}`]);
   const byName = Map.groupBy(lines, ([name]) => name);
   const values = new Map([...byName].map(([name, all]) => [name, all.map(([, value]) => value)]));

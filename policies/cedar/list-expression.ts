@@ -7,6 +7,7 @@ import type { Pattern } from '../compile/pattern.ts';
 import { readRequestPrincipal } from '../compile/request-principal.ts';
 import { blockText } from './address-text.ts';
 import { anyOf, compare, compareGlob, quote } from './quote.ts';
+import { lowerCase } from '../decide/lower-case.ts';
 
 /** Why a value list cannot be said in Cedar. */
 export class Inexpressible extends Error {
@@ -58,7 +59,7 @@ export const methodList: ListExpression = (values, mode) => {
 };
 
 export const hostList: ListExpression = (values, mode) => {
-  const patterns = values.map((value) => mapPattern(readPattern(value), (text) => text.toLowerCase()));
+  const patterns = values.map((value) => mapPattern(readPattern(value), lowerCase));
   const asSent = patternsOn('request.host.lower', patterns);
   if (mode !== 'wide') return asSent;
   const others = ['unported', 'undotted', 'undotted_port'].map((kind) =>
@@ -126,7 +127,7 @@ export function elementList(operand: string, presence: string): ListExpression {
 
 /** Every value of one header. Wide: any value, under any spelling; narrow: every value. */
 export function headerList(header: string): ListExpression {
-  const name = header.toLowerCase();
+  const name = lowerCase(header);
   return (values, mode) => {
     const patterns = values.map(readPattern);
     const plain = tagOf('request.headers', name);

@@ -10,6 +10,7 @@ import { addressText } from './address-text.ts';
 import { addressOfBytes } from '../compile/address.ts';
 import type { CedarEntity, CedarRequest, CedarValue } from './cedar-values.ts';
 import { contextTypes, copiedAttributes } from './vocabulary.ts';
+import { lowerCase } from '../decide/lower-case.ts';
 
 /** The principal of a caller without identity. */
 export const anonymous = '';
@@ -88,7 +89,7 @@ function putRequestLine(facts: Facts, put: Put): void {
   const host = facts.host;
   if (host === undefined) return;
   put('request.host', host);
-  const lower = host.toLowerCase();
+  const lower = lowerCase(host);
   put('request.host.lower', lower);
   for (const reading of asList(facts.hostReadings('wide'))) {
     if (reading === lower) continue;
@@ -104,9 +105,7 @@ function putRequestLine(facts: Facts, put: Put): void {
 function putHeaders(facts: Facts, putTexts: PutTexts): void {
   const sent = facts.bag.get('request.headers');
   const written = facts.headers.changes?.keys() ?? [];
-  const names = new Set(
-    [...(sent instanceof Map ? (sent as StringMap).keys() : []), ...written].map((name) => name.toLowerCase()),
-  );
+  const names = new Set([...(sent instanceof Map ? (sent as StringMap).keys() : []), ...written].map(lowerCase));
   const plain: [string, readonly string[]][] = [];
   const folded = new Map<string, readonly string[]>();
   for (const name of names) {

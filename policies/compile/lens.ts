@@ -3,6 +3,7 @@ import type { Readings } from '../decide/headers.ts';
 import { claimAt } from '../decide/token.ts';
 import { metadataList, metadataText } from '../decide/metadata.ts';
 import type { Mode } from './mode.ts';
+import { lowerCase } from '../decide/lower-case.ts';
 
 /** One thing about a request that lists of text are compared with. */
 export interface Lens {
@@ -59,7 +60,7 @@ export const lenses = {
 } satisfies Record<string, Lens>;
 
 export function headerLens(name: string): Lens {
-  const lower = name.toLowerCase();
+  const lower = lowerCase(name);
   const read = (facts: Facts, mode: Mode): Readings => facts.header(lower, mode);
   return {
     id: `header ${lower}`,

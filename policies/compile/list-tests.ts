@@ -12,6 +12,7 @@ import { mapPattern, readPattern } from './pattern.ts';
 import type { Pattern } from './pattern.ts';
 import { textMatcher } from './text-matcher.ts';
 import type { Matcher } from './text-matcher.ts';
+import { lowerCase } from '../decide/lower-case.ts';
 
 /** Turns the values of one list into its test, for one mode. */
 export type TestMaker = (values: readonly string[], mode: Mode) => FieldTest;
@@ -51,7 +52,7 @@ export const ports: TestMaker = (values) => new PortTest(values.map(Number));
 
 /** Host names compare without case. A wide list also takes a host that leaves out the port that a pattern names. */
 export const hosts: TestMaker = (values, mode) => {
-  const patterns = values.map((value) => mapPattern(readPattern(value), (text) => text.toLowerCase()));
+  const patterns = values.map((value) => mapPattern(readPattern(value), lowerCase));
   const plain = new TextTest(lenses.host, mode, textMatcher(patterns));
   const unported = mode === 'wide' ? patterns.flatMap(withoutPatternPort) : [];
   return unported.length === 0 ? plain : new AnyTest([plain, new UnportedHostTest(unported)]);

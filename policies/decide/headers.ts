@@ -1,5 +1,6 @@
 import type { StringMap } from '#proto/attributes/index.ts';
 import type { Mode } from '../compile/mode.ts';
+import { lowerCase } from './lower-case.ts';
 
 /** All values of one field: undefined where it is absent, a plain string where there is exactly one. */
 export type Readings = string | readonly string[] | undefined;
@@ -93,7 +94,7 @@ export class Headers {
 function fold(map: StringMap, repeated: StringMap | undefined): Map<string, readonly string[]> {
   const folded = new Map<string, string[]>();
   for (const [name, value] of map) {
-    const lower = name.toLowerCase();
+    const lower = lowerCase(name);
     const values = (repeated?.get(name)?.split('\n') ?? [value]).map(trimBlanks);
     const known = folded.get(lower);
     if (known === undefined) folded.set(lower, values);

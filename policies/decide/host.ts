@@ -1,9 +1,10 @@
 import type { Mode } from '../compile/mode.ts';
 import type { Readings } from './headers.ts';
+import { lowerCase } from './lower-case.ts';
 
 /** The host as it may be meant: as written, without its port, without the dot that ends a full domain name. */
 export function readHost(host: string, mode: Mode): Readings {
-  const lower = host.toLowerCase();
+  const lower = lowerCase(host);
   if (mode !== 'wide') return lower;
   const bare = withoutPort(lower);
   if (bare === lower && !lower.endsWith('.')) return lower;

@@ -2,6 +2,7 @@ import type { Endpoint, ServiceEntry, ServicePort, WorkloadEntry } from '../docu
 import type { PolicySet } from '../documents/policy-set.ts';
 import { selects } from '../compile/select.ts';
 import { withoutPort } from '../decide/host.ts';
+import { lowerCase } from '../decide/lower-case.ts';
 
 /** One place where a service runs, with the port to connect to there. */
 export interface RegistryEndpoint {
@@ -35,7 +36,7 @@ export function compileRegistry(set: PolicySet): Registry {
   const wildcards = new Map<string, ServiceEntry[]>();
   for (const service of set.serviceEntries) {
     for (const host of service.hosts) {
-      const lower = host.toLowerCase();
+      const lower = lowerCase(host);
       if (lower.startsWith('*')) append(wildcards, lower.slice(1), service);
       else append(exact, lower, service);
     }
@@ -56,7 +57,7 @@ export function compileRegistry(set: PolicySet): Registry {
 
 /** Lower case, without its port and without the dot that ends a full domain name. */
 function canonicalHost(host: string): string {
-  const name = withoutPort(host.toLowerCase());
+  const name = withoutPort(lowerCase(host));
   return name.endsWith('.') ? name.slice(0, -1) : name;
 }
 

@@ -1,6 +1,7 @@
 import type { AuthorizationPolicy, PeerAuthentication, Rule } from '#policies/documents/model.ts';
 import type { PolicySet } from '#policies/documents/policy-set.ts';
 import type { RequestText } from '#test/fakes/request-bag.ts';
+import { small } from './plain-match.ts';
 import { cutPath, hasTwoMeanings, normalized } from './plain-path.ts';
 import type { Level } from './plain-path.ts';
 import { ruleMatches } from './plain-rule.ts';
@@ -176,14 +177,12 @@ function brokenText(text: string): boolean {
 
 function isBroken(request: RequestText): boolean {
   const token = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
-  const hosts = (request.headers ?? [])
-    .filter(([name]) => name.toLowerCase() === 'host')
-    .map(([, value]) => value.toLowerCase());
+  const hosts = (request.headers ?? []).filter(([name]) => small(name) === 'host').map(([, value]) => small(value));
   return (
     (request.headers ?? []).some(([name, value]) => !token.test(name) || /[\0\r\n]/.test(value)) ||
     // RFC 9112 §3.2: more than one Host line is refused.
     hosts.length > 1 ||
-    hosts.some((host) => host !== (request.host ?? 'cart.shop.svc').toLowerCase()) ||
+    hosts.some((host) => host !== small(request.host ?? 'cart.shop.svc')) ||
     !token.test(request.method ?? 'GET') ||
     brokenText(request.host ?? '') ||
     request.path === '' ||

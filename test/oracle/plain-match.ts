@@ -97,3 +97,8 @@ export function bytesOf(text: string): number[] {
     ? left
     : [...left, ...Array.from({ length: 16 - left.length - right.length }, () => 0), ...right];
 }
+
+/** A to Z made small, letter by letter; every other character stays as it is. */
+export function small(text: string): string {
+  return Array.from(text, (letter) => (letter >= 'A' && letter <= 'Z' ? letter.toLowerCase() : letter)).join('');
+}

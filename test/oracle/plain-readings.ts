@@ -1,5 +1,5 @@
 import type { RequestText } from '#test/fakes/request-bag.ts';
-import { bytesOf, plainAddress } from './plain-match.ts';
+import { bytesOf, plainAddress, small } from './plain-match.ts';
 import type { PlainAddress } from './plain-match.ts';
 
 /** Wide: any doubt matches. Narrow: any doubt does not. Plain: as upstream. */
@@ -7,10 +7,10 @@ export type Mode = 'wide' | 'narrow' | 'plain';
 
 /** Every way to read a field of a request; wide and plain take any of them, narrow needs all. */
 export function headerReadings(request: RequestText, name: string, mode: Mode): string[] {
-  const wanted = name.toLowerCase();
+  const wanted = small(name);
   const trim = (value: string): string => value.replace(/^[ \t]+|[ \t]+$/g, '');
   const named = (test: (header: string) => boolean): string[] =>
-    (request.headers ?? []).filter(([header]) => test(header.toLowerCase())).map(([, value]) => trim(value));
+    (request.headers ?? []).filter(([header]) => test(small(header))).map(([, value]) => trim(value));
   const own = named((header) => header === wanted);
   const dashes = (text: string): string => text.replace(/_/g, '-');
   const others = named((header) => header !== wanted && dashes(header) === dashes(wanted));
@@ -19,7 +19,7 @@ export function headerReadings(request: RequestText, name: string, mode: Mode): 
 }
 
 export function hostReadings(host: string, mode: Mode): string[] {
-  const written = host.toLowerCase();
+  const written = small(host);
   if (mode !== 'wide') return [written];
   const port = /(:\d*)?$/.exec(written)?.[0] ?? '';
   const bare = written.slice(0, written.length - port.length);
@@ -30,7 +30,7 @@ export function hostReadings(host: string, mode: Mode): string[] {
 
 /** A pattern that names a port, as it would be without. */
 export function withoutPatternPort(value: string): string | undefined {
-  const lower = value.toLowerCase();
+  const lower = small(value);
   const found = /^(.*):(\d*\*?)$/s.exec(lower);
   if (found === null || lower === '*') return undefined;
   return found[1] === '' ? undefined : found[1];

@@ -8,6 +8,7 @@ import {
   matchesRequestPrincipal,
   matchesText,
   plainAddress,
+  small,
 } from './plain-match.ts';
 import type { PlainAddress } from './plain-match.ts';
 import {
@@ -78,7 +79,7 @@ function operationFields(operation: Operation, question: Question): Field[] {
   const host = request.host ?? 'cart.shop.svc';
   const hosts = (list: readonly string[], mode: Mode): boolean =>
     list.some((value) => {
-      if (hostReadings(host, mode).some((reading) => matchesText(value.toLowerCase(), reading))) return true;
+      if (hostReadings(host, mode).some((reading) => matchesText(small(value), reading))) return true;
       const bare = mode === 'wide' && !/:\d*$/.test(host) ? withoutPatternPort(value) : undefined;
       return bare !== undefined && hostReadings(host, mode).some((reading) => matchesText(bare, reading));
     });
@@ -184,7 +185,7 @@ function bracketed(
 ): Keyed {
   const [, map = '', inner = ''] = /^([^[]+)\[(.*)\]$/.exec(key) ?? [];
   if (map === 'request.headers') {
-    const name = inner.toLowerCase();
+    const name = small(inner);
     const raw = request.path ?? '/';
     const query = raw.split('#')[0]!.slice(raw.split('#')[0]!.split('?')[0]!.length);
     const special: Record<string, string[]> = {

@@ -24,7 +24,7 @@ export const words = {
   namespaces: ['shop', 'prod', 'ns', 'istio-system'],
   trustDomains: ['cluster.local', 'td.test', 'old.test', 'other.test'],
   accounts: ['web', 'shop/web', 'prod/a.b', 'prod/aXb', 'prod/web', 'ns/sa'],
-  hosts: ['cart.shop.svc', 'cart', 'Secret.test', 'secret.test', 'a.secret.test', '[::1]'],
+  hosts: ['cart.shop.svc', 'cart', 'Secret.test', 'secret.test', 'a.secret.test', '[::1]', 'k.test', '\u212a.test'],
   methods: ['GET', 'PUT', 'get', 'DELETE', 'OPTIONS', 'CONNECT', 'Get'],
   paths: ['/', '/admin', '/admin/', '/admin/x', '/a/b/c', '/store/1/cart', '/store//cart', '/user', '/%61dmin', '/*'],
   ports: ['8080', '80', '443', '0'],
