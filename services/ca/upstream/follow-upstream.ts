@@ -1,5 +1,6 @@
+import { issuerId } from '#ca/authority-id.ts';
 import type { Logger } from '#runtime/logger.ts';
-import type { Authorities } from '../authority/authorities.ts';
+import type { Authorities, Authority } from '../authority/authorities.ts';
 import type { AuthorityDesk } from '../authority/authority-desk.ts';
 import type { Revocations } from '../revocations.ts';
 import type { UpstreamNews } from './upstream.ts';
@@ -13,27 +14,29 @@ export interface Followers {
 }
 
 /**
- * Trust flows down: what the authority above trusts is trusted here; where its root under ours is tainted or gone, a new
- * intermediate is asked for, and what stood on the old one is replaced.
+ * Trust flows down: what the authority above trusts is trusted here; where its root under ours is tainted or gone, or
+ * the authority that signed for ours is, a new intermediate is asked for, and what stood on the old one is replaced.
  */
 export async function followUpstream(
   source: UpstreamSource,
   { authorities, authorityDesk: desk, revocations }: Followers,
   logger: Logger,
 ): Promise<void> {
-  await source.upstream.follow(async ({ bundle, tainted, revoked }: UpstreamNews) => {
+  await source.upstream.follow(async ({ bundle, tainted, spent, revoked }: UpstreamNews) => {
     revocations.inherit(revoked);
     if (bundle.length === 0) return; // an authority that trusts nobody is one that has not begun
     source.trust(bundle);
     await desk.retrust();
-    const sound = (root: Uint8Array): boolean => has(bundle, root) && !has(tainted, root);
-    if (!sound(authorities.active().root.der)) {
+    const sound = ({ root, issuing }: Authority): boolean =>
+      has(bundle, root.der) && !has(tainted, root.der) && !spent.has(issuerId(issuing.der) ?? '');
+    if (!sound(authorities.active())) {
       const renewed = await desk.renewIssuing();
-      logger.info('the root above is good no more, a new intermediate took over', { authority: renewed.id });
+      logger.info('what signed above is good no more, a new intermediate took over', { authority: renewed.id });
       if (renewed.state === 'prepared') await desk.activate(renewed.id);
     }
-    for (const { id, state, root } of authorities.trusted()) {
-      if (state === 'active' || sound(root.der)) continue;
+    for (const authority of authorities.trusted()) {
+      const { id, state, root } = authority;
+      if (state === 'active' || sound(authority)) continue;
       if (!has(bundle, root.der)) await desk.revoke(id);
       else if (state === 'old') await desk.taint(id);
     }

@@ -58,8 +58,8 @@ export function spiffeUpstream(place: SpiffeUpstreamPlace, { ttlSeconds, ...arou
     },
     follow: async (use) => {
       let turn = Promise.resolve();
-      const take = ({ bundle, tainted, revoked }: TrustNews): void => {
-        const news = { bundle: bundle.map(derOf), tainted: tainted.map(({ raw }) => raw), revoked };
+      const take = ({ bundle, tainted, spent, revoked }: TrustNews): void => {
+        const news = { bundle: bundle.map(derOf), tainted: tainted.map(({ raw }) => raw), spent, revoked };
         turn = turn
           .then(() => use(news))
           .catch((error: unknown) => around.logger.error('what the authority above says is not taken up', { error }));

@@ -18,6 +18,8 @@ export interface UpstreamNews {
   readonly bundle: readonly Uint8Array[];
   /** Of these, the ones under which everything is to be replaced. */
   readonly tainted: readonly Uint8Array[];
+  /** Names of authorities under which everything is to be replaced, though their roots may be sound. */
+  readonly spent: ReadonlySet<string>;
   /** Serials of certificates that it revoked. */
   readonly revoked: ReadonlySet<string>;
 }
