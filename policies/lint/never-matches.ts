@@ -1,7 +1,6 @@
 import { isTemplate } from '../compile/path-template.ts';
 import { readIdentity } from '../decide/identity.ts';
-import { profileIn } from '../documents/mesh.ts';
-import type { Action, AuthorizationPolicy } from '../documents/model.ts';
+import type { Action } from '../documents/model.ts';
 import type { PolicySet } from '../documents/policy-set.ts';
 import { isHttpField } from '../explain/rule-fields.ts';
 import type { RuleClause, RuleField } from '../explain/rule-fields.ts';
@@ -10,6 +9,7 @@ import { effectiveRules, hasOneReading, negationUndoes } from './effective-rule.
 import type { EffectiveRule } from './effective-rule.ts';
 import { observeRule } from './finding.ts';
 import type { LintRule, Observation } from './finding.ts';
+import { profilesOf } from './profiles-of.ts';
 
 /** A rule, or one of its alternatives, that no request can match. Only what is proven is told. */
 export const neverMatches: LintRule = {
@@ -69,7 +69,7 @@ function clauseFault(
   set: PolicySet,
 ): Fault | undefined {
   const { action } = rule.policy;
-  const strictnesses = strictnessesOf(rule.policy, set);
+  const strictnesses = [...profilesOf(rule.policy, set)].map((profile) => profile === 'strict');
   for (const field of clause.fields) {
     const fault = impossibleValues(field, set) ?? undoneByNegation(field, action, strictnesses);
     if (fault !== undefined) return fault;
@@ -90,18 +90,6 @@ function clauseFault(
     }
   }
   return namespacesWithoutPrincipal(own, others);
-}
-
-/**
- * Whether the profiles that a policy may be read in are strict: that of its namespace, and all there are for one of the root
- * namespace. The reading of several values differs between them, so a proof must hold in each.
- */
-function strictnessesOf({ metadata: { namespace } }: AuthorizationPolicy, { mesh }: PolicySet): readonly boolean[] {
-  const profiles =
-    namespace === mesh.rootNamespace
-      ? new Set([mesh.profile, ...(mesh.namespaceProfiles?.values() ?? [])])
-      : [profileIn(mesh, namespace)];
-  return [...profiles].map((profile) => profile === 'strict');
 }
 
 function undoneByNegation(field: RuleField, action: Action, strictnesses: readonly boolean[]): Fault | undefined {

@@ -1,15 +1,15 @@
 import { readPattern } from '../compile/pattern.ts';
 import { isTemplate } from '../compile/path-template.ts';
 import { withoutPort } from '../decide/host.ts';
-import { profileIn } from '../documents/mesh.ts';
 import type { Profile } from '../documents/mesh.ts';
-import type { Action } from '../documents/model.ts';
+import type { Action, AuthorizationPolicy } from '../documents/model.ts';
 import { ruleFieldsOf } from '../explain/rule-fields.ts';
 import type { RuleField } from '../explain/rule-fields.ts';
 import type { PolicySet } from '../documents/policy-set.ts';
 import { patternCovers } from './covers.ts';
 import { eachRule, observeRule } from './finding.ts';
 import type { LintRule, Observation } from './finding.ts';
+import { profilesOf } from './profiles-of.ts';
 
 /** The lists that keep requests out: what they miss gets in. */
 export function guardingList({ values, notValues }: RuleField, action: Action): readonly string[] {
@@ -20,13 +20,19 @@ export function guardingPath({ path, notPath }: RuleField, action: Action): stri
   return action === 'ALLOW' ? notPath : path;
 }
 
+interface Guard {
+  readonly policy: AuthorizationPolicy;
+  readonly list: readonly string[];
+  readonly at: (words: Words) => Observation;
+}
+
 /** Every guarding list of one attribute, with the place to report. */
-function* guards(set: PolicySet, key: string): Generator<{ list: readonly string[]; at: (w: Words) => Observation }> {
+function* guards(set: PolicySet, key: string): Generator<Guard> {
   for (const { policy, rule, index } of eachRule(set)) {
     for (const field of ruleFieldsOf(rule).filter((each) => each.key === key)) {
       const list = guardingList(field, policy.action);
       if (list.length > 0) {
-        yield { list, at: (words) => observeRule(policy, index, guardingPath(field, policy.action), words) };
+        yield { policy, list, at: (words) => observeRule(policy, index, guardingPath(field, policy.action), words) };
       }
     }
   }
@@ -45,7 +51,7 @@ export const hostWithoutPort: LintRule = {
   summary: 'A host is compared with its port: `h` does not match `h:443`.',
   *check(set): Generator<Observation> {
     for (const { policy, rule, index } of eachRule(set)) {
-      const profile = profileIn(set.mesh, policy.metadata.namespace);
+      const profile = profilesOf(policy, set).has('istio') ? 'istio' : 'strict';
       for (const field of ruleFieldsOf(rule).filter(({ key }) => key === 'host')) {
         const guarding = guardingList(field, policy.action);
         const [list, path] =
@@ -144,10 +150,9 @@ export const templateInIstio: LintRule = {
   severity: 'warning',
   summary: 'In profile istio a path template does not match odd characters, so a DENY by template can be slipped past.',
   *check(set): Generator<Observation> {
-    if (set.mesh.profile !== 'istio') return;
-    for (const { list, at } of guards(set, 'path')) {
+    for (const { policy, list, at } of guards(set, 'path')) {
       const template = list.find(isTemplate);
-      if (template === undefined) continue;
+      if (template === undefined || !profilesOf(policy, set).has('istio')) continue;
       yield at({
         reason: `\`${template}\` does not match paths with characters such as \`|\` or \`[\``,
         fix: 'use a prefix (`/admin/*`), or the strict profile',

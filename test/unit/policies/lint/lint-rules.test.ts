@@ -76,6 +76,22 @@ describe('the rules of the linter', () => {
     expect(findings.some(({ id }) => id === 'GL023')).toBe(told);
   });
 
+  test.each<[string, string, Mesh['profile'], Record<string, Mesh['profile']>, boolean]>([
+    ['of an istio namespace in a strict mesh', 'shop', 'strict', { shop: 'istio' }, true],
+    ['of a strict namespace in an istio mesh', 'shop', 'istio', { shop: 'strict' }, false],
+    ['of the root namespace, where one namespace is istio', 'istio-system', 'strict', { shop: 'istio' }, true],
+    ['of another namespace, where one is istio', 'bank', 'strict', { shop: 'istio' }, false],
+  ])('what holds in profile istio is warned of where that may be read, %s', (_which, namespace, profile, own, told) => {
+    const document = {
+      apiVersion: 'security.istio.io/v1',
+      kind: 'AuthorizationPolicy',
+      metadata: { name: 'p', namespace },
+      spec: { action: 'DENY', rules: [{ to: [{ operation: { paths: ['/admin/{**}', '/admin'], ports: ['80'] } }] }] },
+    };
+    const findings = findingsIn([document], { profile, namespaceProfiles: new Map(Object.entries(own)) });
+    expect(findings.some(({ id }) => id === 'GL015')).toBe(told);
+  });
+
   test('is quick with many rules', () => {
     const rules = Array.from({ length: 500 }, (_, i) => ({
       to: [{ operation: { paths: [`/p${i}`], methods: ['GET'] } }],
