@@ -79,6 +79,15 @@ function send(path: string, upload: number): Promise<{ status: number; bytes: nu
   });
 }
 
+/** On a busy machine the collector may lag behind; a body that is kept somewhere shows every time. */
+async function leastGrowthDuring(work: () => Promise<void>): Promise<number> {
+  let least = Infinity;
+  for (let attempt = 0; attempt < 3 && least >= allowedGrowth; attempt++) {
+    least = Math.min(least, Math.max(...(await growthDuring(work))));
+  }
+  return least;
+}
+
 async function growthDuring(work: () => Promise<void>): Promise<number[]> {
   const sidecars = [server, client];
   const before = await Promise.all(sidecars.map(async (sidecar) => (await sidecar.cost()).rss));
@@ -102,21 +111,21 @@ async function growthDuring(work: () => Promise<void>): Promise<number[]> {
 
 describe('100 MB', () => {
   test('up, without being kept anywhere', async () => {
-    const growth = await growthDuring(async () => {
+    const growth = await leastGrowthDuring(async () => {
       expect(await send('/up', size)).toMatchObject({ status: 200, text: String(size) });
     });
-    for (const bytes of growth) expect(bytes).toBeLessThan(allowedGrowth);
+    expect(growth).toBeLessThan(allowedGrowth);
   });
 
   test('down, without being kept anywhere', async () => {
-    const growth = await growthDuring(async () => {
+    const growth = await leastGrowthDuring(async () => {
       expect(await send('/down', 0)).toMatchObject({ status: 200, bytes: size });
     });
-    for (const bytes of growth) expect(bytes).toBeLessThan(allowedGrowth);
+    expect(growth).toBeLessThan(allowedGrowth);
   });
 
   test('to a client that does not read, without being kept anywhere', async () => {
-    const growth = await growthDuring(
+    const growth = await leastGrowthDuring(
       () =>
         new Promise((resolve, reject) => {
           const options = {
@@ -135,6 +144,6 @@ describe('100 MB', () => {
           outgoing.on('error', reject).end();
         }),
     );
-    for (const bytes of growth) expect(bytes).toBeLessThan(allowedGrowth);
+    expect(growth).toBeLessThan(allowedGrowth);
   });
 });
