@@ -14,6 +14,7 @@ import { Federation } from './federation/federation.ts';
 import { followOthers } from './follow-others.ts';
 import { readBlockedKeys, type KeyCheck } from './issuing/blocked-keys.ts';
 import { IssuingDesk } from './issuing/desk.ts';
+import { Underway } from './issuing/underway.ts';
 import { BorrowedKeys } from './keys/borrowed-keys.ts';
 import { tokenReadiness } from './keys/token-readiness.ts';
 import { JwtDesk } from './jwt-authority/jwt-desk.ts';
@@ -46,6 +47,7 @@ export interface CaSurroundings {
 /** Everything that issues, without anything that listens. */
 export interface CaCore extends AsyncDisposable {
   readonly ledger: Ledger;
+  readonly underway: Underway;
   readonly authorities: Authorities;
   readonly authorityDesk: AuthorityDesk;
   readonly jwtDesk: JwtDesk;
@@ -77,12 +79,14 @@ export async function openCaCore(
   // Two authorities in one folder would each take what the other is about to sign for abandoned.
   opening.use(lockFile(state.join('ca', 'lock')));
   const ledger = opening.use(await openLedger(settings, around));
-  const press = { ledger, clock };
   const instance = (): number => instanceOf(ledger, settings);
   const onHealth = tokenReadiness(admin, logger);
   const onExposed = warnOfExposed(logger);
   const kept = await openKeys(settings.keys, { state, passphrase, trustDomain, clock, onHealth, onExposed });
   const keys = opening.use(new BorrowedKeys(kept));
+  // Before keys and ledger close, and after everything that asks for signatures.
+  const underway = opening.use(new Underway());
+  const press = { ledger, clock, underway };
   const ceremony = { ...press, trustDomain, instance, life, state, keys, logger };
   const origin = opening.use(openSource(settings, { ...ceremony, passphrase, random }));
   const authorityOptions = { ...ceremony, source: origin.source };
@@ -144,6 +148,7 @@ export async function openCaCore(
   const dispose = (): Promise<void> => all.disposeAsync();
   return {
     ledger,
+    underway,
     authorities,
     authorityDesk,
     jwtDesk,

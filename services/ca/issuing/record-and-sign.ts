@@ -6,6 +6,7 @@ import { keyIdOf } from '#ca/issue/issuer.ts';
 import type { Signer } from '#ca/keys/signer.ts';
 import type { Clock } from '#runtime/clock.ts';
 import type { Ledger, Redemption } from '../ledger/port.ts';
+import type { Underway } from './underway.ts';
 
 /** On whose word a certificate is made. */
 export interface Warrant {
@@ -20,13 +21,25 @@ export interface Warrant {
 export interface Press {
   readonly ledger: Ledger;
   readonly clock: Clock;
+  /** Whose end waits for what is begun here. */
+  readonly underway?: Underway | undefined;
 }
 
 /**
  * The only way to a signature: prepare → lint → record what will be signed → sign and read back → record what was signed.
  * If any step fails nothing leaves; if the process dies in between, the intent is on the disk.
  */
-export async function recordAndSign(
+export function recordAndSign(
+  press: Press,
+  plan: CertificatePlan,
+  signer: Signer,
+  warrant: Warrant,
+): Promise<Uint8Array> {
+  const begin = (): Promise<Uint8Array> => carryOut(press, plan, signer, warrant);
+  return press.underway === undefined ? begin() : press.underway.run(begin);
+}
+
+async function carryOut(
   { ledger, clock }: Press,
   plan: CertificatePlan,
   signer: Signer,

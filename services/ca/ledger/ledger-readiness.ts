@@ -33,8 +33,10 @@ export class LedgerReadiness implements AsyncDisposable {
   /** Something could not be done: if that is because of the ledger, the process is ready no more. */
   failed(error: unknown): void {
     if (!(error instanceof GarrisonError) || error.code !== 'UNAVAILABLE' || error.place === 'ca.keys') return;
+    // At the end nothing is begun any more: that says nothing about the ledger.
+    if (this.#stop.signal.aborted) return;
     this.#logger.error('the ledger cannot be written', { error });
-    if (this.#probing !== undefined || this.#stop.signal.aborted) return;
+    if (this.#probing !== undefined) return;
     const clear = this.#readiness.pending(`ledger: ${error.message}`);
     this.#probing = this.#probe(clear);
   }

@@ -1,9 +1,15 @@
+import { mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import type { Signer } from '#ca/keys/signer.ts';
 import { GarrisonError } from '#proto/errors/index.ts';
+import { openDatabase } from '#runtime/database.ts';
 import { recordAndSign } from '#services/ca/issuing/record-and-sign.ts';
+import { Underway } from '#services/ca/issuing/underway.ts';
 import { MemoryLedger } from '#services/ca/ledger/memory-ledger.ts';
 import type { Ledger } from '#services/ca/ledger/port.ts';
+import { SqliteLedger } from '#services/ca/ledger/sqlite-ledger.ts';
 import { TestClock } from '#test/fakes/test-clock.ts';
 import { leafPlan, newSigner, testAuthority, type TestAuthority } from '#test/fakes/test-authority.ts';
 
@@ -43,6 +49,35 @@ function watched(signer: Signer, ledger: Ledger): { signer: Signer; statesSeen: 
   };
   return { signer: { ...signer, sign }, statesSeen };
 }
+
+describe('at the end of the process', () => {
+  test('what was begun is signed and on the record before the ledger closes, and nothing is begun', async () => {
+    const file = join(mkdtempSync(join(tmpdir(), 'grs-')), 'ledger.db');
+    const plan = leafPlan(authority, clock.now());
+    const [asked, released] = [Promise.withResolvers<undefined>(), Promise.withResolvers<undefined>()];
+    const slow = async (message: Uint8Array): Promise<Uint8Array> => {
+      asked.resolve(undefined);
+      await released.promise;
+      return authority.signer.sign(message);
+    };
+    const ending = new AsyncDisposableStack();
+    const ledger = ending.use(new SqliteLedger(openDatabase(file, { durable: true })));
+    const press = { ledger, clock, underway: ending.use(new Underway()) };
+    const issuing = recordAndSign(press, plan, { ...authority.signer, sign: slow }, warrant);
+    await asked.promise;
+    const ended = ending.disposeAsync();
+    await expect(
+      recordAndSign(press, leafPlan(authority, clock.now()), authority.signer, warrant),
+    ).rejects.toMatchObject({ code: 'UNAVAILABLE', message: 'the authority is ending' });
+    released.resolve(undefined);
+    const certificate = Buffer.from(await issuing);
+    await ended;
+    await using after = new SqliteLedger(openDatabase(file, { durable: true }));
+    const all = await after.list({ limit: 10 });
+    expect(all.map(({ serial, state }) => [serial, state])).toEqual([[plan.serial, 'issued']]);
+    expect(certificate.equals(Buffer.from(all[0]?.certificate ?? []))).toBe(true);
+  });
+});
 
 describe('no signature without its record:', () => {
   test('the intent is there when the signature is made, the outcome when it leaves', async () => {
