@@ -6,6 +6,7 @@ import { keepAuthorities } from './authority/keep-authorities.ts';
 import type { RenewalTrouble } from './authority/renewal-trouble.ts';
 import type { CaCore, CaSurroundings } from './ca-core.ts';
 import { keepJwtKeys } from './jwt-authority/keep-jwt-keys.ts';
+import { isShared } from './ledger/shared-ledger.ts';
 import { BootstrapTokens } from './serving/bootstrap-tokens.ts';
 import { keepBootstrapTokens } from './serving/keep-bootstrap-tokens.ts';
 import type { CaSettings } from './settings.ts';
@@ -31,7 +32,8 @@ export async function startChores(
   });
   const bootstrap = new BootstrapTokens({ ...core, ...settings, state, clock });
   await bootstrap.refresh();
-  const rules = { kind: origin.source.kind, leafMs: settings.ttl.maxSeconds * 1000 };
+  const shared = isShared(core.ledger);
+  const rules = { kind: origin.source.kind, leafMs: settings.ttl.maxSeconds * 1000, shared };
   return [
     keepBootstrapTokens(bootstrap, core, timing),
     keepAuthorities(authorities, authorityDesk, { ...timing, rules, trouble }),

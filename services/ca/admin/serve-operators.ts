@@ -35,6 +35,11 @@ export function serveOperators(control: GrpcServer, settings: CaSettings, core: 
     .page('/config', () => settings.shown)
     .page('/status', () => describeCa(core, nodes, settings, trouble.current))
     .page('/authorities', () => describeUses(uses));
+  metrics.observedGauge(
+    'garrison_ca_renewal_trouble',
+    'Whether age asks for something that could not be done: `due` on /status says what',
+    () => (trouble.current === undefined ? 0 : 1),
+  );
   metrics.append(() => liveCertificates(uses));
   metrics.append(() => federationAges(core.federation, clock));
   serveIdentityAdmin(control, { ...core, trustDomain, defaultTokenSeconds });

@@ -41,11 +41,16 @@ export class AuthorityDesk {
     });
   }
 
-  /** Who keeps the root's key apart (a ceremony) has not asked for a root whose key lies here. */
-  async #refuseOtherRoot({ id, root, given }: Authority): Promise<void> {
+  /** Whether somebody keeps the root's key apart, after a ceremony: nobody asked for a root whose key lies here then. */
+  async isRootElsewhere({ id, root, given }: Authority): Promise<boolean> {
     const { source, keys } = this.#options;
-    if (source.kind !== 'own' || given) return;
-    if (await keys.has({ authority: id, role: 'root', key: root.publicKey })) return;
+    if (source.kind !== 'own' || given) return false;
+    return !(await keys.has({ authority: id, role: 'root', key: root.publicKey }));
+  }
+
+  async #refuseOtherRoot(active: Authority): Promise<void> {
+    if (!(await this.isRootElsewhere(active))) return;
+    const { root } = active;
     const name = root.certificate.subject.replaceAll('\n', ', ');
     const message = `the key of the root \`${name}\` is kept elsewhere, and a new root’s would be kept here`;
     throw new GarrisonError('FAILED_PRECONDITION', message, {

@@ -1,4 +1,4 @@
-import { asGarrisonError } from '#proto/errors/index.ts';
+import { asGarrisonError, GarrisonError } from '#proto/errors/index.ts';
 import type { Clock } from '#runtime/clock.ts';
 import type { Validity } from '#ca/issue/validity.ts';
 import type { Logger } from '#runtime/logger.ts';
@@ -12,7 +12,12 @@ const day = 86_400_000;
 /** Between making a new root known and signing under it; as `garrison identity rotate` waits. */
 export const makeKnownMs = 10_000;
 
-export type Step = 'renew-issuing' | 'prepare' | 'activate' | 'revoke-expired';
+/** A ceremony wants to be planned, where an authority that keeps its root's key needs a month to make the next known. */
+const ceremonyMs = 90 * day;
+const usualMs = 30 * day;
+
+/** `replace-root`: what `prepare` does where the root's key is here, and nobody but its keeper can do where it is not. */
+export type Step = 'renew-issuing' | 'prepare' | 'replace-root' | 'activate' | 'revoke-expired';
 
 export interface Due {
   readonly step: Step;
@@ -24,10 +29,17 @@ export interface Rules {
   readonly kind: AuthoritySource['kind'];
   /** The longest that a leaf lives. */
   readonly leafMs: number;
+  /** Others write the same ledger: the root's key may be with one of them, which prepares the next root in time. */
+  readonly shared?: boolean;
 }
 
 /** What age alone asks for. */
-export function dueStep(all: readonly Authority[], now: Date, rules: Rules = own): Due | undefined {
+export function dueStep(
+  all: readonly Authority[],
+  now: Date,
+  rules: Rules = own,
+  rootElsewhere = false,
+): Due | undefined {
   const spent = all.find((one) => isSpent(one, now, rules));
   if (spent !== undefined) return { step: 'revoke-expired', authority: spent };
   const active = all.find(({ state }) => state === 'active');
@@ -35,7 +47,7 @@ export function dueStep(all: readonly Authority[], now: Date, rules: Rules = own
   const prepared = all.find(({ state }) => state === 'prepared');
   switch (rules.kind) {
     case 'own':
-      return dueOfOwn(active, prepared, now);
+      return rootElsewhere ? dueUnderRootElsewhere(active, prepared, now, rules) : dueOfOwn(active, prepared, now);
     case 'upstream':
       return dueFromAbove(active, prepared, now);
     case 'plugged-in':
@@ -59,14 +71,38 @@ function isSpent({ state, root, given, since }: Authority, now: Date, { leafMs }
  * left; an intermediate is replaced when a third of its life is left.
  */
 function dueOfOwn(active: Authority, prepared: Authority | undefined, now: Date): Due | undefined {
+  if (prepared === undefined && rootEndsWithin(usualMs, active, now)) return { step: 'prepare', authority: active };
+  return dueActivation(active, prepared, now) ?? dueIntermediate(active, now);
+}
+
+/**
+ * Whoever took the root's key away never gets a root whose key lies here by age alone: that one is needed is only told. The
+ * intermediate goes first, since it ends first.
+ */
+function dueUnderRootElsewhere(
+  active: Authority,
+  prepared: Authority | undefined,
+  now: Date,
+  { shared = false }: Rules,
+): Due | undefined {
+  const due = dueActivation(active, prepared, now) ?? dueIntermediate(active, now);
+  if (due !== undefined || prepared !== undefined) return due;
+  const soon = rootEndsWithin(shared ? usualMs : ceremonyMs, active, now);
+  return soon ? { step: 'replace-root', authority: active } : undefined;
+}
+
+function rootEndsWithin(ms: number, { root: { validity } }: Authority, now: Date): boolean {
+  return left(validity.notAfter, now) <= Math.min(lifeOf(validity) / 2, ms);
+}
+
+function dueActivation({ root }: Authority, prepared: Authority | undefined, now: Date): Due | undefined {
+  if (prepared === undefined) return undefined;
+  const due = left(root.validity.notAfter, now) <= Math.min(lifeOf(root.validity) / 6, 7 * day);
+  return due ? { step: 'activate', authority: prepared } : undefined;
+}
+
+function dueIntermediate(active: Authority, now: Date): Due | undefined {
   const { notAfter } = active.root.validity;
-  const life = lifeOf(active.root.validity);
-  if (prepared === undefined && left(notAfter, now) <= Math.min(life / 2, 30 * day)) {
-    return { step: 'prepare', authority: active };
-  }
-  if (prepared !== undefined && left(notAfter, now) <= Math.min(life / 6, 7 * day)) {
-    return { step: 'activate', authority: prepared };
-  }
   const { validity } = active.issuing;
   // An intermediate that ends with its root gains nothing from being made anew.
   const endsWithRoot = notAfter.getTime() - validity.notAfter.getTime() < 1000;
@@ -108,18 +144,23 @@ export async function keepAuthorities(
   { clock, logger, signal, rules, trouble }: Keeping,
 ): Promise<void> {
   let failed = false;
+  // A key that was brought back for one signature is not one that lives here.
+  const elsewhere = new Set<string>();
   while (!signal.aborted) {
     trouble.look(clock.now());
-    const due = failed ? undefined : dueStep(authorities.all, clock.now(), rules);
+    const away = await isRootElsewhere(authorities, desk, elsewhere);
+    const due = failed ? undefined : dueStep(authorities.all, clock.now(), rules, away);
     failed = false;
     if (due !== undefined) {
       try {
-        await take(desk, due.step, due.authority.id);
+        await take(desk, due);
         trouble.over(clock.now());
       } catch (error) {
         failed = true;
         trouble.failed(due.step, due.authority.id, asGarrisonError(error), clock.now());
-        logger.error('authority cannot be renewed', { step: due.step, authority: due.authority.id, error });
+        const fields = { step: due.step, authority: due.authority.id, error };
+        if (due.step === 'replace-root') logger.warn('the root ends and is not replaced by itself', fields);
+        else logger.error('authority cannot be renewed', fields);
       }
       continue;
     }
@@ -149,7 +190,8 @@ function patience(all: readonly Authority[], now: Date): number {
   return Math.min(most, Math.max(lifeOf(validity) / 10, 1000));
 }
 
-async function take(desk: AuthorityDesk, step: Step, id: string): Promise<void> {
+async function take(desk: AuthorityDesk, { step, authority }: Due): Promise<void> {
+  const { id } = authority;
   switch (step) {
     case 'renew-issuing':
       await desk.renewIssuing();
@@ -157,6 +199,8 @@ async function take(desk: AuthorityDesk, step: Step, id: string): Promise<void> 
     case 'prepare':
       await desk.prepare();
       return;
+    case 'replace-root':
+      throw rootNeeded(authority);
     case 'activate':
       await desk.activate(id);
       return;
@@ -166,4 +210,30 @@ async function take(desk: AuthorityDesk, step: Step, id: string): Promise<void> 
     default:
       step satisfies never;
   }
+}
+
+/** Where that cannot be told (a token is out), nothing is made that could be a surprise. */
+async function isRootElsewhere({ all }: Authorities, desk: AuthorityDesk, elsewhere: Set<string>): Promise<boolean> {
+  const active = all.find(({ state }) => state === 'active');
+  if (active === undefined) return false;
+  try {
+    if (await desk.isRootElsewhere(active)) elsewhere.add(active.id);
+    return elsewhere.has(active.id);
+  } catch {
+    return true;
+  }
+}
+
+function rootNeeded({ root: { certificate, validity } }: Authority): GarrisonError {
+  const name = certificate.subject.replaceAll('\n', ', ');
+  const ends = validity.notAfter.toISOString();
+  return new GarrisonError(
+    'FAILED_PRECONDITION',
+    `the root \`${name}\` ends at ${ends}, and its key is kept elsewhere: no other root is made by itself`,
+    {
+      remedy:
+        'a new root whose key is kept apart: `garrison identity init --from CEREMONY`, then `ca.pluggedIn` ' +
+        '(docs/ceremony.md, “When the root ends”); one whose key is kept here: `garrison identity rotate --new-root`',
+    },
+  );
 }

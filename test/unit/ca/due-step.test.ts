@@ -47,6 +47,38 @@ describe('age asks for', () => {
     expect(due(5, short, next)).toBe('activate b');
   });
 
+  describe('where the root’s key is elsewhere,', () => {
+    const away = (days: number, all: Authority[], shared = false): string => {
+      const step = dueStep(all, at(days), { kind: 'own', leafMs: 7 * day, shared }, true);
+      return step === undefined ? 'nothing' : `${step.step} ${step.authority.id}`;
+    };
+
+    test('somebody to replace the root ninety days before its end, or in half of a short life: no root is prepared', () => {
+      expect([3559, 3560, 3649, 3700].map((days) => away(days, [active]))).toEqual([
+        'nothing',
+        ...Array.from({ length: 3 }, () => 'replace-root a'),
+      ]);
+      const short = authority('a', 'active', 6, 6);
+      expect([2.9, 3, 5.9].map((days) => away(days, [short]))).toEqual(['nothing', 'replace-root a', 'replace-root a']);
+    });
+
+    test('the intermediate first, which ends first', () => {
+      expect(away(320, [authority('a', 'active', 400)])).toBe('renew-issuing a');
+      expect(away(3600, [authority('a', 'active', 3650, 3640)])).toBe('renew-issuing a');
+    });
+
+    test('what somebody prepared to be activated, and nothing more', () => {
+      const next = authority('b', 'prepared', 7000);
+      expect(away(3620, [active, next])).toBe('nothing');
+      expect(away(3643, [active, next])).toBe('activate b');
+    });
+
+    test('no word before the others who write the same ledger had their time', () => {
+      expect(away(3619, [active], true)).toBe('nothing');
+      expect(away(3620, [active], true)).toBe('replace-root a');
+    });
+  });
+
   test('an old root to go a day after its end', () => {
     const active = authority('b', 'active', 9000, 9000);
     expect(due(10.9, authority('a', 'old', 10), active)).toBe('nothing');
