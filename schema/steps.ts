@@ -16,22 +16,28 @@ export function finish<T>(steps: Steps<T>): T {
 }
 
 /** Does a light thing for each item. */
-export function* eachLightly<T>(items: Iterable<T>, act: (item: T) => void): Steps<void> {
-  let left = LIGHT;
-  for (const item of items) {
-    act(item);
-    left -= 1;
-    if (left > 0) continue;
-    left = LIGHT;
+export function* eachLightly<T>(items: readonly T[], act: (item: T) => void): Steps<void> {
+  for (let at = 0; at < items.length; at += LIGHT) {
+    actOn(items, at, act);
     yield;
   }
+}
+
+/** Outside the generator, where a walk over a list makes an object for every item. */
+function actOn<T>(items: readonly T[], from: number, act: (item: T) => void): void {
+  const to = Math.min(from + LIGHT, items.length);
+  for (let at = from; at < to; at++) act(items[at] as T);
 }
 
 /** A sorted copy; equal items stay in their order. */
 export function* sorted<T>(items: readonly T[], compare: (a: T, b: T) => number): Steps<T[]> {
   let runs: T[][] = [];
   for (let at = 0; at < items.length; at += LIGHT) {
-    runs.push(items.slice(at, at + LIGHT).sort(compare));
+    const run = items.slice(at, at + LIGHT).sort(compare);
+    const last = runs.at(-1);
+    // What is in order already, as most lists are, makes one run.
+    if (last !== undefined && compare(last.at(-1) as T, run[0] as T) <= 0) last.push(...run);
+    else runs.push(run);
     yield;
   }
   while (runs.length > 1) {
