@@ -1,6 +1,7 @@
 import { describePlace, formatPath, isNull, nearest, parse, quoteable } from '#schema/index.ts';
 import type { Fault, MapNode, Node, Severity } from '#schema/index.ts';
 import type { CedarEngine } from '../cedar/engine.ts';
+import { DocumentNames } from './document-names.ts';
 import { knownKinds, laterKinds } from './kinds.ts';
 import type { KnownKind } from './kinds.ts';
 import type { Mesh } from './mesh.ts';
@@ -25,7 +26,7 @@ export class DocumentReader {
   #unsaid = 0;
   #unsaidSeverity: Severity = 'warning';
   readonly #kinds: readonly KnownKind[];
-  readonly #names = new Map<string, Document>();
+  readonly #names = new DocumentNames();
   /** Where every fault goes too, told or not, while somebody wants them. */
   recorded: Fault[] | undefined = undefined;
 
@@ -53,7 +54,7 @@ export class DocumentReader {
 
   /** Forgets what was read since. */
   backTo(mark: ReaderMark): void {
-    for (const document of this.documents.splice(mark.documents)) this.#names.delete(keyOf(document));
+    for (const document of this.documents.splice(mark.documents)) this.#names.delete(document);
     this.#faults.length = mark.faults;
     this.#unsaid = mark.unsaid;
     this.#unsaidSeverity = mark.unsaidSeverity;
@@ -61,9 +62,7 @@ export class DocumentReader {
 
   /** Takes a document that another reader of this mesh has read; false where one of its name is here already. */
   adopt(document: Document): boolean {
-    const key = keyOf(document);
-    if (this.#names.has(key)) return false;
-    this.#names.set(key, document);
+    if (!this.#names.add(document)) return false;
     this.documents.push(document);
     return true;
   }
@@ -153,7 +152,7 @@ export class DocumentReader {
   #keep(document: Document, node: MapNode, path: Path): void {
     if (this.adopt(document)) return;
     const { namespace, name } = document.metadata;
-    const first = this.#names.get(keyOf(document)) ?? document;
+    const first = this.#names.sameAs(document) ?? document;
     const reason = `${document.kind} \`${namespace}/${name}\` is already given at ${describePlace(first.metadata.place)}`;
     this.#fault(node, [...path, 'metadata', 'name'], reason, 'rename or remove one of them');
   }
@@ -165,10 +164,6 @@ export class DocumentReader {
   #tell(place: Fault['place'], path: Path, reason: string, fix: string): void {
     this.tell({ severity: 'error', place, field: formatPath(path), reason, fix });
   }
-}
-
-function keyOf({ kind, metadata: { namespace, name } }: Document): string {
-  return `${kind} ${namespace}/${name}`;
 }
 
 function wrongGroup(known: KnownKind, apiVersion: string): ['apiVersion', string, string] {
