@@ -1,7 +1,7 @@
 import { eachLightly } from '#schema/index.ts';
 import type { Steps } from '#schema/index.ts';
 import type { Clause, CompiledRule } from './compiled-rule.ts';
-import { KeyCounts } from './key-counts.ts';
+import { KeyChoice, KeyCounts } from './key-counts.ts';
 import type { CountedKey } from './key-counts.ts';
 import { RestIndex } from './rest-index.ts';
 import { RuleIndex } from './rule-index.ts';
@@ -60,14 +60,8 @@ class IndexBuilder {
   }
 }
 
-/** Keys to put a rule under, and how many rules a request that has one of them must be compared with, at the worst. */
-interface Choice {
-  readonly keys: readonly CountedKey[];
-  readonly cost: number;
-}
-
-function choicesOf({ must, anyOf }: CompiledRule, counts: KeyCounts): Choice[] {
-  const choices = must.map((test) => choiceOf(counts.of(test)));
+function choicesOf({ must, anyOf }: CompiledRule, counts: KeyCounts): KeyChoice[] {
+  const choices = must.map((test) => counts.of(test));
   for (const clauses of anyOf) {
     const choice = choiceOfClauses(clauses, counts);
     if (choice !== undefined) choices.push(choice);
@@ -76,45 +70,32 @@ function choicesOf({ must, anyOf }: CompiledRule, counts: KeyCounts): Choice[] {
 }
 
 /** A request may match any of the clauses, so the rule must be found by each: by the best list of each. */
-function choiceOfClauses(clauses: readonly Clause[], counts: KeyCounts): Choice | undefined {
+function choiceOfClauses(clauses: readonly Clause[], counts: KeyCounts): KeyChoice | undefined {
   const keys: CountedKey[] = [];
   for (const { must } of clauses) {
-    const best = bestOf(must.map((test) => choiceOf(counts.of(test))));
+    const best = bestOf(must.map((test) => counts.of(test)));
     if (best === undefined) return undefined;
     for (const key of best.keys) keys.push(key);
   }
-  return choiceOf(keys);
+  return new KeyChoice(keys);
 }
 
-function choiceOf(keys: readonly CountedKey[]): Choice {
-  let cost = 0;
-  for (const { rules } of keys) cost = Math.max(cost, rules);
-  return { keys, cost };
-}
-
-function bestOf(choices: readonly Choice[]): Choice | undefined {
-  let best: Choice | undefined;
+function bestOf(choices: readonly KeyChoice[]): KeyChoice | undefined {
+  let best: KeyChoice | undefined;
   for (const choice of choices) if (best === undefined || isBetter(choice, best)) best = choice;
   return best;
 }
 
-function isBetter(a: Choice, b: Choice): boolean {
-  if (a.cost !== b.cost) return a.cost < b.cost;
-  const [servedByA, servedByB] = [served(a), served(b)];
+function isBetter(a: KeyChoice, b: KeyChoice): boolean {
+  const [costOfA, costOfB] = [a.cost, b.cost];
+  if (costOfA !== costOfB) return costOfA < costOfB;
+  const [servedByA, servedByB] = [a.served, b.served];
   return servedByA === servedByB ? a.keys.length < b.keys.length : servedByA > servedByB;
 }
 
-/** Rules that can stand where the keys stand. */
-function served({ keys }: Choice): number {
-  let least = Infinity;
-  for (const { table } of keys) least = Math.min(least, table.serves);
-  return least;
-}
-
 /** Counts a rule for the tables that it can stand in at the lowest cost. */
-function countTables(choices: readonly Choice[]): void {
-  const lowest = Math.min(...choices.map(({ cost }) => cost));
-  for (const { keys, cost } of choices) {
-    if (cost === lowest) for (const table of new Set(keys.map((key) => key.table))) table.serves += 1;
-  }
+function countTables(choices: readonly KeyChoice[]): void {
+  let lowest = Infinity;
+  for (const { cost } of choices) if (cost < lowest) lowest = cost;
+  for (const choice of choices) if (choice.cost === lowest) choice.serve();
 }

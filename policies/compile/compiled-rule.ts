@@ -1,5 +1,6 @@
 import type { Place } from '#schema/place.ts';
 import type { Facts } from '../decide/facts.ts';
+import { comparePolicies } from './compare-policies.ts';
 import type { FieldTest } from './field-test.ts';
 import type { Slot } from './slot.ts';
 
@@ -19,8 +20,8 @@ export interface RuleParts {
 
 /** One rule of one policy, ready to be compared with requests. */
 export class CompiledRule {
-  /** Place in the order in which rules are named: of several that match, the first is the one that decided. */
-  readonly rank: number;
+  /** Place among the rules of its policy. */
+  readonly order: number;
   readonly slot: Slot;
   readonly must: readonly FieldTest[];
   readonly mustNot: readonly FieldTest[];
@@ -30,8 +31,8 @@ export class CompiledRule {
   readonly index: number;
   readonly place: Place;
 
-  constructor(rank: number, slot: Slot, parts: RuleParts, policy: string, index: number, place: Place) {
-    this.rank = rank;
+  constructor(order: number, slot: Slot, parts: RuleParts, policy: string, index: number, place: Place) {
+    this.order = order;
     this.slot = slot;
     this.must = parts.must;
     this.mustNot = parts.mustNot;
@@ -41,6 +42,11 @@ export class CompiledRule {
     this.place = place;
   }
 
+  /** In the order in which rules are named: of several that match, the first is the one that decided. */
+  goesBefore(other: CompiledRule): boolean {
+    return compareRules(this, other) < 0;
+  }
+
   matches(facts: Facts): boolean {
     const { must, mustNot, anyOf } = this;
     for (let i = 0; i < must.length; i++) if (must[i]?.test(facts) !== true) return false;
@@ -48,6 +54,10 @@ export class CompiledRule {
     for (let i = 0; i < anyOf.length; i++) if (!anyMatches(anyOf[i] ?? [], facts)) return false;
     return true;
   }
+}
+
+export function compareRules(a: CompiledRule, b: CompiledRule): number {
+  return a.policy === b.policy ? a.order - b.order : comparePolicies(a.policy, b.policy);
 }
 
 function anyMatches(clauses: readonly Clause[], facts: Facts): boolean {

@@ -1,10 +1,12 @@
-import { sorted } from '#schema/index.ts';
+import { eachLightly, sorted } from '#schema/index.ts';
 import type { Steps } from '#schema/index.ts';
 import type { AuthorizationPolicy, Handler } from '../documents/model.ts';
-import type { CompiledRule } from './compiled-rule.ts';
 import { buildIndex } from './build-index.ts';
+import { compareRules } from './compiled-rule.ts';
+import type { CompiledRule } from './compiled-rule.ts';
 import { handlerKey } from './named-handler.ts';
 import type { RuleIndex } from './rule-index.ts';
+import { slotCount } from './slot.ts';
 
 /** CUSTOM rules that ask one provider: Handlers of one name in two namespaces are two. */
 export interface ProviderGroup {
@@ -57,10 +59,12 @@ export function* groupPolicies(
 }
 
 function* indexOf(policies: readonly AuthorizationPolicy[], rulesOf: RulesOf): Steps<RuleIndex> {
-  const rules: CompiledRule[] = [];
+  const bySlot = Array.from({ length: slotCount }, (): CompiledRule[] => []);
   for (const policy of policies) {
-    for (const rule of rulesOf(policy)) rules.push(rule);
+    for (const rule of rulesOf(policy)) bySlot[rule.slot]?.push(rule);
     yield;
   }
-  return yield* buildIndex(yield* sorted(rules, (a, b) => a.slot - b.slot || a.rank - b.rank));
+  const rules: CompiledRule[] = [];
+  for (const list of bySlot) yield* eachLightly(yield* sorted(list, compareRules), (rule) => rules.push(rule));
+  return yield* buildIndex(rules);
 }

@@ -27,6 +27,10 @@ export class Posting {
   }
 }
 
+export function newPosting(): Posting {
+  return new Posting();
+}
+
 export function upsertPosting<K>(table: Map<K, Posting>, key: K): Posting {
   const known = table.get(key);
   if (known !== undefined) return known;

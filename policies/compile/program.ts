@@ -9,8 +9,6 @@ import type { Transport } from './compile-rule.ts';
 import { namedHandler } from './named-handler.ts';
 import { peerModesFor } from './peer-modes.ts';
 import { isOrdinary, labelsOf, near, only } from './in-scope.ts';
-import { rankPolicies } from './rank-policies.ts';
-import type { Ranks } from './rank-policies.ts';
 import { RuleCompiler } from './rule-compiler.ts';
 import { Scope } from './scope.ts';
 import { isInForce, selects } from './select.ts';
@@ -45,17 +43,15 @@ export class Program {
   readonly set: PolicySet;
   /** Of the mesh's own profile. */
   readonly settings: Settings;
-  readonly #ranks: Ranks;
   readonly #readings = new Map<Profile, Reading>();
   readonly #scopes = new Map<string, Scope>();
   readonly #byPolicies = new Map<string, WorkloadProgram>();
   readonly #numbered = new Map<object, string>();
   readonly #asked: { readonly workload: Workload; readonly program: WorkloadProgram }[] = [];
 
-  constructor(set: PolicySet, revision: number, ranks: Ranks) {
+  constructor(set: PolicySet, revision: number) {
     this.set = set;
     this.revision = revision;
-    this.#ranks = ranks;
     this.settings = this.#reading(set.mesh.profile).settings;
   }
 
@@ -86,7 +82,7 @@ export class Program {
   /** Puts together what would otherwise be put together when the workload is first asked about. */
   *warm({ workload, transports, cedar, before }: InUse): Steps<void> {
     const program = yield* this.workloadSteps(workload);
-    if (before?.mesh === this.set.mesh) program.adopt(before.program);
+    if (before?.mesh === this.set.mesh) yield* program.adopt(before.program);
     for (const transport of transports) yield* program.ready(transport);
     if (cedar) program.cedar?.prepare();
   }
@@ -95,7 +91,7 @@ export class Program {
     const known = this.#readings.get(profile);
     if (known !== undefined) return known;
     const { mesh } = this.set;
-    const reading = { settings: settingsFor(mesh, profile), compiler: new RuleCompiler(mesh, profile, this.#ranks) };
+    const reading = { settings: settingsFor(mesh, profile), compiler: new RuleCompiler(mesh, profile) };
     this.#readings.set(profile, reading);
     return reading;
   }
@@ -161,7 +157,7 @@ export function compile(set: PolicySet, revision: number): Program {
 
 /** Compiles, and makes ready for the workloads that the program before it was asked about. */
 export function* compileSteps(set: PolicySet, revision: number, inUse: readonly InUse[] = []): Steps<Program> {
-  const program = new Program(set, revision, yield* rankPolicies(set.authorization));
+  const program = new Program(set, revision);
   for (const use of inUse) yield* program.warm(use);
   return program;
 }

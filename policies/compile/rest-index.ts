@@ -14,7 +14,7 @@ interface SlotRules {
 }
 
 /**
- * Rules that no key tells apart, by slot and rank: those that only exclude, and those that all ask for the same.
+ * Rules that no key tells apart, by slot and in the order of names: those that only exclude, and those that all ask for the same.
  * Such a rule mostly matches, and then the first one settles its slot. Where it does not it is because of what it excludes,
  * so in long lists the rules that exclude a request are found by what they exclude.
  */

@@ -7,25 +7,24 @@ import { CompiledRule } from './compiled-rule.ts';
 import { fieldKinds } from './condition.ts';
 import type { FieldKinds } from './condition.ts';
 import type { FieldTest } from './field-test.ts';
-import type { Ranks } from './rank-policies.ts';
 import { slots } from './slot.ts';
 import type { Slot } from './slot.ts';
+
+const transports: readonly Transport[] = ['http', 'tcp'];
 
 /** Compiles each policy once, whatever the number of workloads it is in force for. */
 export class RuleCompiler {
   readonly #profile: Profile;
   readonly #trustDomains: TrustDomains;
-  readonly #ranks: Ranks;
   readonly #byNamespace = new Map<string, { kinds: FieldKinds; shared: SharedTests }>();
   readonly #compiled: Readonly<Record<Transport, Map<AuthorizationPolicy, readonly CompiledRule[]>>> = {
     http: new Map(),
     tcp: new Map(),
   };
 
-  constructor(mesh: Mesh, profile: Profile, ranks: Ranks) {
+  constructor(mesh: Mesh, profile: Profile) {
     this.#profile = profile;
     this.#trustDomains = new TrustDomains(mesh.trustDomain, mesh.trustDomainAliases);
-    this.#ranks = ranks;
   }
 
   rulesOf(policy: AuthorizationPolicy, transport: Transport): readonly CompiledRule[] {
@@ -34,6 +33,14 @@ export class RuleCompiler {
     const rules = this.#compile(policy, transport);
     this.#compiled[transport].set(policy, rules);
     return rules;
+  }
+
+  /** Takes over what another compiler of the same mesh and profile has made of a policy. */
+  adopt(policy: AuthorizationPolicy, other: RuleCompiler): void {
+    for (const transport of transports) {
+      const rules = other.#compiled[transport].get(policy);
+      if (rules !== undefined) this.#compiled[transport].set(policy, rules);
+    }
   }
 
   #compile(policy: AuthorizationPolicy, transport: Transport): CompiledRule[] {
@@ -47,14 +54,12 @@ export class RuleCompiler {
     };
     const name = policyName(policy);
     const slot = slotOf(policy);
-    const first = this.#ranks.get(policy) ?? 0;
     const order = ruleOrder(policy.rules.length, this.#profile === 'istio');
     const compiled: CompiledRule[] = [];
     for (const [index, rule] of policy.rules.entries()) {
       const parts = compileRule(rule, context);
       if (parts === undefined) continue;
-      const rank = first + (order[index] ?? index);
-      compiled.push(new CompiledRule(rank, slot, parts, name, index, rule.place));
+      compiled.push(new CompiledRule(order[index] ?? index, slot, parts, name, index, rule.place));
     }
     return compiled;
   }

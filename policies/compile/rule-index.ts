@@ -3,7 +3,8 @@ import { BlockTable } from './block-table.ts';
 import { addressFrom } from './field-test.ts';
 import type { AddressSource, Key } from './field-test.ts';
 import type { Lens } from './lens.ts';
-import { Posting, upsertPosting } from './posting.ts';
+import { newPosting, upsertPosting } from './posting.ts';
+import type { Posting } from './posting.ts';
 import type { RestIndex } from './rest-index.ts';
 import type { RuleMatches, Searchable } from './rule-matches.ts';
 import { SparseTables } from './sparse-tables.ts';
@@ -90,8 +91,4 @@ class AddressTable {
       for (const posting of this.blocks.values()) matches.visit(posting);
     }
   }
-}
-
-function newPosting(): Posting {
-  return new Posting();
 }

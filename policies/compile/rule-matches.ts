@@ -16,7 +16,7 @@ interface Shared {
 }
 
 /**
- * The rules that match one request, as an index offers them: per slot the first by rank, since of several rules that match the
+ * The rules that match one request, as an index offers them: per slot the first by order of names, since of several rules that match the
  * first is named; of AUDIT all.
  */
 export class RuleMatches {
@@ -41,31 +41,31 @@ export class RuleMatches {
     else if (posting.rules !== undefined) for (const rule of posting.rules) this.consider(rule);
   }
 
-  /** False: no later rule of the slot, by rank, can matter. */
+  /** False: no later rule of the slot, in the order of names, can matter. */
   consider(rule: CompiledRule): boolean {
     switch (rule.slot) {
       case slots.deny:
-        if (this.deny !== undefined && this.deny.rank <= rule.rank) return false;
+        if (this.deny !== undefined && !rule.goesBefore(this.deny)) return false;
         if (rule.matches(this.facts)) this.deny = rule;
         return true;
       case slots.allow:
         // What is denied needs no rule that allows it.
-        if (this.deny !== undefined || (this.allow !== undefined && this.allow.rank <= rule.rank)) return false;
+        if (this.deny !== undefined || (this.allow !== undefined && !rule.goesBefore(this.allow))) return false;
         if (rule.matches(this.facts)) this.allow = rule;
         return true;
       case slots.audit:
         if (this.audit?.includes(rule) !== true && rule.matches(this.facts)) (this.audit ??= []).push(rule);
         return true;
       case slots.dryDeny:
-        if (this.dryDeny !== undefined && this.dryDeny.rank <= rule.rank) return false;
+        if (this.dryDeny !== undefined && !rule.goesBefore(this.dryDeny)) return false;
         if (rule.matches(this.facts)) this.dryDeny = rule;
         return true;
       case slots.dryAllow:
-        if (this.dryAllow !== undefined && this.dryAllow.rank <= rule.rank) return false;
+        if (this.dryAllow !== undefined && !rule.goesBefore(this.dryAllow)) return false;
         if (rule.matches(this.facts)) this.dryAllow = rule;
         return true;
       case slots.custom:
-        if (this.custom !== undefined && this.custom.rank <= rule.rank) return false;
+        if (this.custom !== undefined && !rule.goesBefore(this.custom)) return false;
         if (rule.matches(this.facts)) this.custom = rule;
         return true;
       default:

@@ -1,7 +1,7 @@
 import { AffixTable } from './affix-table.ts';
 import type { Lens } from './lens.ts';
 import type { Pattern } from './pattern.ts';
-import { Posting, upsertPosting } from './posting.ts';
+import { newPosting, Posting, upsertPosting } from './posting.ts';
 import type { RuleMatches } from './rule-matches.ts';
 
 /** The rules whose key is a text, by what text. */
@@ -23,9 +23,9 @@ export class TextTable {
       case 'exact':
         return upsertPosting((this.#exact ??= new Map<string, Posting>()), pattern.text);
       case 'prefix':
-        return (this.#prefixes ??= new AffixTable('prefix')).upsert(pattern.text, () => new Posting());
+        return (this.#prefixes ??= new AffixTable('prefix')).upsert(pattern.text, newPosting);
       case 'suffix':
-        return (this.#suffixes ??= new AffixTable('suffix')).upsert(pattern.text, () => new Posting());
+        return (this.#suffixes ??= new AffixTable('suffix')).upsert(pattern.text, newPosting);
       default:
         return pattern satisfies never;
     }

@@ -1,4 +1,4 @@
-import { finish } from '#schema/index.ts';
+import { eachLightly, finish } from '#schema/index.ts';
 import type { Steps } from '#schema/index.ts';
 import type { AuthorizationPolicy } from '../documents/model.ts';
 import type { TokenRules } from '../tokens/merge-rules.ts';
@@ -64,14 +64,17 @@ export class WorkloadProgram {
 
   /**
    * Takes over what another revision has compiled of the very same documents of one mesh: most workloads do not notice most
-   * changes. Which Handler a CUSTOM policy means is found out anew.
+   * changes, and of those that do most policies do not. Which Handler a CUSTOM policy means is found out anew.
    */
-  adopt(other: WorkloadProgram): void {
+  *adopt(other: WorkloadProgram): Steps<void> {
     if (other.cedar !== undefined) this.cedar?.adopt(other.cedar);
-    if (this.settings.strict !== other.settings.strict || !isSameList(this.policies, other.policies)) return;
-    if (this.policies.some(({ action }) => action === 'CUSTOM')) return;
-    this.#http ??= other.#http;
-    this.#tcp ??= other.#tcp;
+    if (this.settings.strict !== other.settings.strict) return;
+    if (isSameList(this.policies, other.policies) && this.policies.every(({ action }) => action !== 'CUSTOM')) {
+      this.#http ??= other.#http;
+      this.#tcp ??= other.#tcp;
+    } else {
+      yield* eachLightly(this.policies, (policy) => this.#compiler.adopt(policy, other.#compiler));
+    }
   }
 
   /** Compiles for a transport before it is spoken. */

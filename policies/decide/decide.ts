@@ -1,6 +1,7 @@
 import { asGarrisonError } from '#proto/errors/index.ts';
 import type { AttributeBag } from '#proto/attributes/index.ts';
 import type { Groups } from '../compile/groups.ts';
+import { compareRules } from '../compile/compiled-rule.ts';
 import type { CompiledRule } from '../compile/compiled-rule.ts';
 import type { Program } from '../compile/program.ts';
 import type { WorkloadProgram } from '../compile/workload-program.ts';
@@ -124,7 +125,7 @@ function afterTokens(
   const matches = new RuleMatches(facts);
   groups.index.search(matches);
   const { deny, allow } = matches;
-  const audit = matches.audit?.sort((a, b) => a.rank - b.rank);
+  const audit = matches.audit?.sort(compareRules);
   const cedar = workload.cedar === undefined || deny !== undefined ? undefined : askCedar(workload.cedar, facts, known);
   const denied = deny ?? (cedar?.effect === 'forbid' ? cedar.by : undefined);
   const shadow = groups.dryRun ? shadowOf(groups, matches, denied !== undefined) : undefined;
