@@ -1,4 +1,3 @@
-import type { Address } from '#runtime/address.ts';
 import type { Clock } from '#runtime/clock.ts';
 import { newsOf, sameTrust } from '#runtime/identity/follow-trust.ts';
 import { isSpent } from '#runtime/identity/is-spent.ts';
@@ -11,6 +10,7 @@ import { Registrations } from '#services/workload/registrations.ts';
 import { SvidKeeper } from '#services/workload/svid-keeper.ts';
 import type { NodeNews, NodeTrust } from '#proto/gen/garrison/v1/node-entries.ts';
 import { type AuthorityLink, GrpcAuthorityLink } from './asking/authority-link.ts';
+import type { AuthorityPlaces } from './asking/authority-places.ts';
 import { CachedTokens } from './asking/cached-tokens.ts';
 import { remoteSvids } from './asking/remote-svids.ts';
 import { AuthorityState } from './following/authority-state.ts';
@@ -33,7 +33,7 @@ export interface AgentSurroundings {
 }
 
 export interface CoreSettings {
-  readonly ca: Address;
+  readonly places: AuthorityPlaces;
   readonly way: WayOfJoining;
   readonly cache: { readonly svids: number; readonly tokens: number };
 }
@@ -52,7 +52,7 @@ export interface AgentCore extends AsyncDisposable {
 
 /** Resolves when this node has an identity; what it may hand out is told by the authority, or by what it said last. */
 export async function openAgentCore(settings: CoreSettings, around: AgentSurroundings): Promise<AgentCore> {
-  const { ca, way, cache } = settings;
+  const { places, way, cache } = settings;
   const { state, clock, logger, random } = around;
   await using opening = new AsyncDisposableStack();
   const stop = new AbortController();
@@ -63,14 +63,14 @@ export async function openAgentCore(settings: CoreSettings, around: AgentSurroun
       way,
       file: state.join('node-identity.json'),
       renew: (current, ending) =>
-        requestCertificate(ca, { kind: 'identity', identity: staticIdentity(current) }, ending),
+        places.inTurn((ca) => requestCertificate(ca, { kind: 'identity', identity: staticIdentity(current) }, ending)),
       clock,
       logger,
       random,
       signal,
     }),
   );
-  const link: AuthorityLink = opening.use(new GrpcAuthorityLink(ca, identity));
+  const link: AuthorityLink = opening.use(new GrpcAuthorityLink(places, identity));
   const source = new CachedTokens({ source: remoteSvids(link), clock, max: cache.tokens });
   const trust = new KnownTrust(identity.current());
   const authority = new AuthorityState(clock);
@@ -114,7 +114,7 @@ export async function openAgentCore(settings: CoreSettings, around: AgentSurroun
       },
       away: async ({ message }, failures) => {
         authority.lost(message);
-        const why = await whyRefused(ca, identity.current(), clock);
+        const why = await whyRefused(places.current, identity.current(), clock);
         if (why !== undefined) {
           identity.refuse(why);
           authority.lost(why);

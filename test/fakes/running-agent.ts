@@ -18,7 +18,7 @@ export interface RunningAgent extends AsyncDisposable {
 }
 
 export interface RunningAgentOptions {
-  readonly ca: Address;
+  readonly ca: Address | readonly Address[];
   readonly token?: string;
   /** Its file's `join`; by the token in its folder when absent. */
   readonly join?: string;
@@ -31,8 +31,9 @@ export interface RunningAgentOptions {
 }
 
 /** The text of an agent's file with everything in its folder and any free port. */
-export function agentFile(ca: Address, join = '{ token: ./token }'): string {
-  return `ca: ${formatAddress(ca)}\njoin: ${join}\nadmin: 127.0.0.1:0\nstate: ./state\n`;
+export function agentFile(ca: Address | readonly Address[], join = '{ token: ./token }'): string {
+  const places = 'length' in ca ? `[ ${ca.map(formatAddress).join(', ')} ]` : formatAddress(ca);
+  return `ca: ${places}\njoin: ${join}\nadmin: 127.0.0.1:0\nstate: ./state\n`;
 }
 
 /** A real agent on a free port, with its own folder; the folder goes with it unless it was given. */

@@ -4,6 +4,7 @@ import { GarrisonError, isUnreachable } from '#proto/errors/index.ts';
 import { formatAddress, type Address } from '#runtime/address.ts';
 import type { JoinConfig } from '#runtime/config/join-config.ts';
 import { type NodeProof, attestNode } from '#runtime/identity/attest-node.ts';
+import type { AuthorityPlaces } from '../asking/authority-places.ts';
 import type { WayOfJoining } from './way-of-joining.ts';
 
 type Attestation = Exclude<JoinConfig, { readonly kind: 'token' }>;
@@ -13,7 +14,7 @@ type Attestation = Exclude<JoinConfig, { readonly kind: 'token' }>;
  * as needed. The authority is known by the configured roots, and, once this was a node, by those it has learned of since:
  * a root that was revoked lets nobody in by a file that was never updated.
  */
-export function joinByAttestation(ca: Address, config: Attestation): WayOfJoining {
+export function joinByAttestation(places: AuthorityPlaces, config: Attestation): WayOfJoining {
   return {
     once: false,
     files: [],
@@ -21,9 +22,12 @@ export function joinByAttestation(ca: Address, config: Attestation): WayOfJoinin
     mark: () => config.kind,
     join: async (signal, known) => {
       const roots = known ?? rootsOf(config.bundle);
-      return attestNode(ca, roots, proofOf(config), signal).catch((error: unknown) => {
-        throw isUnreachable(error) ? unreachable(ca, error) : error;
-      });
+      const proof = proofOf(config);
+      return places.inTurn((ca) =>
+        attestNode(ca, roots, proof, signal).catch((error: unknown) => {
+          throw isUnreachable(error) ? unreachable(ca, error) : error;
+        }),
+      );
     },
   };
 }

@@ -2,13 +2,13 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { parseJoinToken } from '#ca/join-token.ts';
 import { GarrisonError } from '#proto/errors/index.ts';
-import type { Address } from '#runtime/address.ts';
 import { fetchPinnedRoot } from '#runtime/identity/fetch-pinned-root.ts';
 import { requestCertificate } from '#runtime/identity/request-certificate.ts';
+import type { AuthorityPlaces } from '../asking/authority-places.ts';
 import type { WayOfJoining } from './way-of-joining.ts';
 
 /** By a join token that an operator made for this node. It also says which authority to believe, by the hash of its root. */
-export function joinByToken(ca: Address, file: string): WayOfJoining {
+export function joinByToken(places: AuthorityPlaces, file: string): WayOfJoining {
   return {
     once: true,
     files: [file],
@@ -25,8 +25,10 @@ export function joinByToken(ca: Address, file: string): WayOfJoining {
           remedy: 'write it there with `garrison identity token create`',
         });
       }
-      const root = await fetchPinnedRoot(ca, parseJoinToken(token).rootHash, signal);
-      return requestCertificate(ca, { kind: 'token', token, root }, signal);
+      return places.inTurn(async (ca) => {
+        const root = await fetchPinnedRoot(ca, parseJoinToken(token).rootHash, signal);
+        return requestCertificate(ca, { kind: 'token', token, root }, signal);
+      });
     },
   };
 }

@@ -5,13 +5,14 @@ import { type LogLevel, logLevels } from '../logger.ts';
 import { type AttestorsConfig, attestorsShape, unixOnly } from './attestors-config.ts';
 import { type JoinConfig, joinShape } from './join-config.ts';
 import { readConfigFile } from './read-config-file.ts';
-import { addressIn, pathIn, socketIn } from './shapes.ts';
+import { addressIn, addressesIn, pathIn, socketIn } from './shapes.ts';
 import { type WorkloadSocketConfig, workloadSocketFields } from './workload-socket-config.ts';
 
 /** The file of a node's agent, with every default filled in and every path absolute. */
 export interface AgentConfig extends WorkloadSocketConfig {
   readonly file: string;
-  readonly ca: Address;
+  /** Of authorities of one ledger, in the order in which they are tried. */
+  readonly ca: readonly Address[];
   readonly join: JoinConfig;
   /** The unix socket of the Workload API and of SDS. */
   readonly workloadApi: string;
@@ -37,9 +38,9 @@ export function agentShape(folder: string): Shape<Omit<AgentConfig, 'file'>> {
     tokens: field(kept, { default: 1000, describe: 'JWT-SVIDs in memory, each until half of its life is over' }),
   });
   const written = object({
-    ca: field(addressIn(folder), {
-      default: { host: '127.0.0.1', port: 15_012 },
-      describe: 'the certificate authority',
+    ca: field(addressesIn(folder), {
+      default: [{ host: '127.0.0.1', port: 15_012 }],
+      describe: 'the certificate authority; a list where several share a ledger: the next is asked when one is away',
     }),
     join: field(joinShape(folder), { required: true, describe: 'how this node proves which one it is' }),
     workloadApi: field(socketIn(folder), {

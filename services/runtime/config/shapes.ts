@@ -2,7 +2,7 @@ import { isIP } from 'node:net';
 import path from 'node:path';
 import { type TrustDomain, parseTrustDomain } from '#ca/spiffe-id.ts';
 import { GarrisonError } from '#proto/errors/index.ts';
-import { type Shape, map, string } from '#schema/index.ts';
+import { type Shape, list, map, string } from '#schema/index.ts';
 import { type Address, isLoopback, isUnix, parseAddress } from '../address.ts';
 
 /** A path in a configuration: relative to the folder of the file it stands in. */
@@ -26,6 +26,16 @@ export function addressIn(folder: string): Shape<Address> {
 }
 
 /** An address whose traffic nothing protects: only this host may reach it. */
+/** One address, or several in the order in which they are tried. */
+export function addressesIn(folder: string): Shape<readonly Address[]> {
+  const one = map(addressIn(folder), (address) => [address]);
+  const several = list(addressIn(folder), { min: 1 });
+  return {
+    read: (node, reading) => (node.kind === 'list' ? several : one).read(node, reading),
+    schema: { anyOf: [one.schema, several.schema] },
+  };
+}
+
 export function localAddressIn(folder: string): Shape<Address> {
   return map(addressIn(folder), (address, here) => {
     if (isLoopback(address)) return address;

@@ -17,7 +17,7 @@ describe('the file of an agent', () => {
   test('needs only a way of joining; everything else has a default beside the file', () => {
     expect(read('join: { token: ./token }')).toEqual({
       file: join(folder, 'agent.yaml'),
-      ca: { host: '127.0.0.1', port: 15012 },
+      ca: [{ host: '127.0.0.1', port: 15012 }],
       join: { kind: 'token', token: join(folder, 'token') },
       workloadApi: join(folder, '.garrison-agent/workload.sock'),
       workloadApiAccess: 'everyone',
@@ -47,6 +47,18 @@ describe('the file of an agent', () => {
     ],
   ])('%s', (text, expected) => {
     expect(read(text).join).toEqual(expected);
+  });
+
+  test('names one authority, or several to be tried in turn', () => {
+    const of = (ca: string): unknown => read(`join: { token: a }\nca: ${ca}`).ca;
+    const [one, two] = [
+      { host: 'a.test', port: 1 },
+      { host: '::1', port: 2 },
+    ];
+    expect(of('a.test:1')).toEqual([one]);
+    expect(of('[ a.test:1, "[::1]:2" ]')).toEqual([one, two]);
+    expect(() => of('[]')).toThrow(/ca: /);
+    expect(() => of('[ a.test:1, nowhere ]')).toThrow(/ca\[1\]: /);
   });
 
   test.each([
