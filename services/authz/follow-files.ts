@@ -28,13 +28,16 @@ export async function followFiles(
   revisions: Revisions,
   { logger, mayBeAbsent = [], signal, onApplied }: FollowOptions,
 ): Promise<void> {
+  let known: KnownTexts = new Map();
   for await (const snapshot of snapshots) {
     const optional = (revisions.current?.files.length ?? 0) === 0 ? mayBeAbsent : [];
     const faults = snapshot.faults.filter(
       ({ code, place }) => code !== 'NOT_FOUND' || place === undefined || !optional.includes(place),
     );
     try {
-      await applySnapshot({ ...snapshot, faults }, revisions, logger, await cedarFor(snapshot.files));
+      const read = await inSlices(readTexts(snapshot.files, known));
+      known = read.known;
+      await applyTexts(read, faults, revisions, logger, await cedarFor(snapshot.files));
     } catch (error) {
       if (signal?.aborted === true) return;
       throw error;
@@ -43,13 +46,13 @@ export async function followFiles(
   }
 }
 
-async function applySnapshot(
-  { files, faults }: Snapshot,
+async function applyTexts(
+  { texts, notTexts }: Texts,
+  faults: readonly GarrisonError[],
   revisions: Revisions,
   logger: Logger,
   cedar: CedarEngine | undefined,
 ): Promise<void> {
-  const { texts, notTexts } = await inSlices(readTexts(files));
   const unreadable = [...faults.map(asFault), ...notTexts];
   // With a file that cannot be read the documents are not all there: a missing DENY would be a door.
   const outcome = unreadable.length > 0 ? revisions.refuse(unreadable) : await revisions.apply(texts, cedar);
@@ -69,17 +72,36 @@ async function applySnapshot(
   }
 }
 
-function* readTexts(files: readonly FileText[]): Steps<{ texts: PolicyFile[]; notTexts: Fault[] }> {
+interface Texts {
+  readonly texts: readonly PolicyFile[];
+  readonly notTexts: readonly Fault[];
+  readonly known: KnownTexts;
+}
+
+/** The text of each file as it was, by its name. */
+type KnownTexts = ReadonlyMap<string, { readonly bytes: Uint8Array; readonly text: PolicyFile }>;
+
+/** A file that did not change keeps its text: of megabytes of documents a change is some lines. */
+function* readTexts(files: readonly FileText[], before: KnownTexts): Steps<Texts> {
   const texts: PolicyFile[] = [];
   const notTexts: Fault[] = [];
+  const known = new Map<string, { bytes: Uint8Array; text: PolicyFile }>();
   for (const file of files) {
     const { buffer, byteOffset, byteLength } = file.text;
     const bytes = Buffer.from(buffer, byteOffset, byteLength);
-    if (isUtf8(bytes)) texts.push({ name: file.name, text: bytes.toString('utf8') });
-    else notTexts.push(notText(file));
+    const earlier = before.get(file.name);
+    const same = earlier !== undefined && bytes.equals(earlier.bytes);
+    if (same || isUtf8(bytes)) {
+      const text = same ? earlier.text : { name: file.name, text: bytes.toString('utf8') };
+      texts.push(text);
+      // The bytes as they were read last are kept anyway.
+      known.set(file.name, { bytes, text });
+    } else {
+      notTexts.push(notText(file));
+    }
     yield;
   }
-  return { texts, notTexts };
+  return { texts, notTexts, known };
 }
 
 function asFault(error: GarrisonError): Fault {
