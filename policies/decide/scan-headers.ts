@@ -1,4 +1,5 @@
 import type { StringMap } from '#proto/attributes/index.ts';
+import { lowerCase } from './lower-case.ts';
 
 /** What one pass over the headers of a request finds. */
 export interface HeaderScan {
@@ -53,7 +54,7 @@ export class HeaderScanner {
         if (looked.odd) odd = true;
       }
       place += 1;
-      if (name.length === 4 && name === 'host' && host !== undefined && value !== host && !sameHost(value, host)) {
+      if (name.length === 4 && isHost(name) && host !== undefined && value !== host && !sameHost(value, host)) {
         fault = 'two different hosts are named';
       }
     }
@@ -96,8 +97,13 @@ function forbiddenIn(name: string): string {
   return `header \`${name}\` has NUL, CR or LF in its value`;
 }
 
+/** A client of Mixer may send names with capitals. */
+function isHost(name: string): boolean {
+  return name === 'host' || lowerCase(name) === 'host';
+}
+
 function sameHost(a: string, b: string): boolean {
-  return a.trim().toLowerCase() === b.toLowerCase();
+  return lowerCase(a.trim()) === lowerCase(b);
 }
 
 function isOdd(name: string): boolean {
