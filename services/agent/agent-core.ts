@@ -154,8 +154,8 @@ function believe(
   trust.replace(message);
   if (trust.tokenPrint !== tokensBefore) source.clear();
   const news = newsOf(trust.toBundle());
-  const { bundle, revoked } = news;
-  if (!sameTrust(identity.current(), news)) identity.replaceTrust({ bundle, revoked });
+  const { bundle, revoked, refused } = news;
+  if (!sameTrust(identity.current(), news)) identity.replaceTrust({ bundle, revoked, refused });
   identity.renewWhere((current) => isSpent(current, news));
   changes.bump();
   void keeper.renewUnder(trust.spent);

@@ -1,9 +1,19 @@
+import { readIssuer } from '#ca/issue/issuer.ts';
 import type { SerialHex } from '#ca/issue/serial.ts';
 import { GarrisonError } from '#proto/errors/index.ts';
 import type { Clock } from '#runtime/clock.ts';
+import { ended, type Authorities } from './authority/authorities.ts';
 import type { Ledger } from './ledger/port.ts';
 
 const pageSize = 1000;
+
+/** What an authority above says is worth nothing. */
+export interface Inherited {
+  /** Serials of certificates. */
+  readonly revoked: ReadonlySet<string>;
+  /** DER of what its revoked authorities signed with, and those above it. */
+  readonly refused: readonly Uint8Array[];
+}
 
 /** Certificates that are worth nothing although they verify: told to every process of the mesh until they end by themselves. */
 export class Revocations {
@@ -12,15 +22,16 @@ export class Revocations {
   readonly #listeners = new Set<() => void>();
   #serials: ReadonlySet<string> = new Set();
   #own: readonly string[] = [];
-  #inherited: ReadonlySet<string> = new Set();
+  #inherited: Inherited = { revoked: new Set(), refused: [] };
 
   private constructor(ledger: Ledger, clock: Clock) {
     this.#ledger = ledger;
     this.#clock = clock;
   }
 
-  static async open(ledger: Ledger, clock: Clock): Promise<Revocations> {
+  static async open(ledger: Ledger, clock: Clock, inherited?: Inherited): Promise<Revocations> {
     const opened = new Revocations(ledger, clock);
+    if (inherited !== undefined) opened.#inherited = inherited;
     await opened.#read();
     return opened;
   }
@@ -40,9 +51,18 @@ export class Revocations {
   }
 
   /** What an authority above this one revoked: worth nothing here either. */
-  inherit(serials: ReadonlySet<string>): void {
-    this.#inherited = serials;
-    this.#tell();
+  inherit(inherited: Inherited): void {
+    const sameRefused = sameAll(inherited.refused, this.#inherited.refused);
+    this.#inherited = inherited;
+    this.#tell(!sameRefused);
+  }
+
+  /** DER of revoked authorities under roots that are trusted, here or above: whatever stands under their keys is refused. */
+  refused(authorities: Pick<Authorities, 'refused'>): readonly Uint8Array[] {
+    const now = this.#clock.now();
+    const above = this.#inherited.refused.filter((der) => !ended(readIssuer(der), now));
+    const all = [...authorities.refused(now), ...above];
+    return all.filter((der, index) => all.findIndex((one) => Buffer.compare(one, der) === 0) === index);
   }
 
   async revokeSerial(serial: SerialHex, reason: string): Promise<void> {
@@ -83,10 +103,16 @@ export class Revocations {
     this.#tell();
   }
 
-  #tell(): void {
-    const serials = new Set([...this.#own, ...this.#inherited]);
+  #tell(further = false): void {
+    const serials = new Set([...this.#own, ...this.#inherited.revoked]);
     const same = serials.size === this.#serials.size && [...serials].every((one) => this.#serials.has(one));
     this.#serials = serials;
-    if (!same) for (const listener of this.#listeners) listener();
+    if (!same || further) for (const listener of this.#listeners) listener();
   }
+}
+
+function sameAll(some: readonly Uint8Array[], others: readonly Uint8Array[]): boolean {
+  return (
+    some.length === others.length && some.every((one, at) => Buffer.compare(one, others[at] ?? Buffer.alloc(0)) === 0)
+  );
 }

@@ -36,9 +36,9 @@ export function certificateServer(
   callers: Callers,
 ): GrpcServer {
   const { trustDomain } = settings;
-  const { desk, tokens, registrations, ledger } = core;
+  const { desk, tokens, registrations } = core;
   const configured = new Set([...callers.grants, ...attestorGrants(settings.nodes)]);
-  const bySvid = authenticateSvid(ledger, registrations, configured);
+  const bySvid = authenticateSvid(core, registrations, configured);
   const authenticators = [
     authenticateToken(tokens, registrations, clock),
     ...callers.byToken,

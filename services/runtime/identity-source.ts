@@ -12,6 +12,8 @@ export interface Identity {
   readonly expiresAt: Date;
   /** Serials of the trust domain's certificates that are worth nothing, though they verify; none when absent. */
   readonly revoked?: ReadonlySet<string>;
+  /** PEM certificates of revoked authorities whose root is in the bundle all the same; none when absent. */
+  readonly refused?: readonly string[];
 }
 
 /** Where a server or client finds the identity to use now. */

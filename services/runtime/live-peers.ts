@@ -4,14 +4,17 @@ import type { TLSSocket } from 'node:tls';
 import { serialOf } from '#ca/issue/serial.ts';
 import { GarrisonError } from '#proto/errors/index.ts';
 import type { Identity, IdentitySource } from './identity-source.ts';
+import { whyNotBelieved } from './refused-authorities.ts';
+import { shownWith } from './shown-certificates.ts';
 
-type Trust = Pick<Identity, 'bundle' | 'revoked' | 'certificates'>;
+type Trust = Pick<Identity, 'bundle' | 'revoked' | 'refused' | 'certificates'>;
 /** A handshake that is not over; outdated once a root has gone that it may be judged by. */
 interface Arriving {
   outdated: boolean;
 }
 
-type Judge = (certificate: X509Certificate) => string | undefined;
+/** Of a certificate with what was shown beside it. */
+type Judge = (shown: readonly X509Certificate[]) => string | undefined;
 
 /**
  * Open connections whose peer has proven who it is. A handshake is a proof of its moment only: when the authority takes
@@ -39,7 +42,7 @@ export class LivePeers implements Disposable {
    */
   add(socket: TLSSocket, certificate: X509Certificate): void {
     if (socket.destroyed) return;
-    const reason = this.#outdated.has(socket) ? judgeUnder(this.#trust, true)(certificate) : undefined;
+    const reason = this.#outdated.has(socket) ? judgeUnder(this.#trust, true)(shownWith(certificate)) : undefined;
     if (reason !== undefined) throw new GarrisonError('UNAUTHENTICATED', reason);
     this.#peers.set(socket, certificate);
     socket.once('close', () => this.#peers.delete(socket));
@@ -79,7 +82,7 @@ export class LivePeers implements Disposable {
     const { rootGone, judge } = lost;
     if (rootGone) for (const arriving of this.#arriving.values()) arriving.outdated = true;
     for (const [socket, certificate] of this.#peers) {
-      const reason = judge(certificate);
+      const reason = judge(shownWith(certificate));
       if (reason === undefined) continue;
       this.#peers.delete(socket);
       socket.destroy();
@@ -94,7 +97,8 @@ export function lostTrust(
   next: Trust,
 ): { readonly rootGone: boolean; readonly judge: Judge } | undefined {
   const rootGone = before.bundle.some((root) => !next.bundle.includes(root));
-  if (!rootGone && within(next.revoked, before.revoked)) return undefined;
+  const same = within(next.revoked, before.revoked) && within(next.refused, before.refused);
+  if (!rootGone && same) return undefined;
   return { rootGone, judge: judgeUnder(next, rootGone) };
 }
 
@@ -103,13 +107,17 @@ export function lostTrust(
  * says (a server is not shown the chain of its client), so when one has gone, those stay of whom we know that they stand
  * on another: signed by a root, or by the intermediate that we ourselves are under. The rest have to prove it anew.
  */
-function judgeUnder({ bundle, revoked, certificates }: Trust, rootGone: boolean): Judge {
+function judgeUnder(trust: Trust, rootGone: boolean): Judge {
+  const { bundle, revoked, certificates } = trust;
   const roots = bundle.map((pem) => new X509Certificate(pem));
   const own = certificates.slice(1).map((pem) => new X509Certificate(pem));
   const issuers = [...roots, ...own.filter((one) => signedBy(one, roots))];
-  return (certificate) => {
+  return (shown) => {
+    const [certificate] = shown;
+    if (certificate === undefined) return undefined;
     if (revoked?.has(serialOf(certificate)) === true) return 'its certificate was revoked';
-    return rootGone && !signedBy(certificate, issuers) ? 'a root that it may stand on is trusted no more' : undefined;
+    if (rootGone && !signedBy(certificate, issuers)) return 'a root that it may stand on is trusted no more';
+    return whyNotBelieved(shown, trust);
   };
 }
 
@@ -121,6 +129,7 @@ function otherEnd({ remoteAddress, remotePort }: Socket): string {
   return `${remoteAddress ?? ''} ${remotePort ?? ''}`;
 }
 
-function within(all: Trust['revoked'] = new Set(), known: Trust['revoked'] = new Set()): boolean {
-  return [...all].every((serial) => known.has(serial));
+function within(all: Iterable<string> = [], known: Iterable<string> = []): boolean {
+  const before = new Set(known);
+  return [...all].every((one) => before.has(one));
 }

@@ -12,6 +12,8 @@ import { type SpiffeId, parseSpiffeId } from '#ca/spiffe-id.ts';
 import { GarrisonError } from '#proto/errors/index.ts';
 import type { X509Certificate } from 'node:crypto';
 import type { Identity } from './identity-source.ts';
+import { whyNotBelieved } from './refused-authorities.ts';
+import { shownWith } from './shown-certificates.ts';
 
 /** The process at the other end of a unix socket, as the kernel vouches for it. */
 export interface UnixPeer {
@@ -45,12 +47,14 @@ const signingBits = [5, 6];
  * The identity in a certificate whose chain is already verified: SPIFFE X509-SVID §4 and §5.2.
  * Throws UNAUTHENTICATED with the reason when it is nobody's. The certificate is read from its own bytes: the text form
  * that node:crypto gives has let one name hide in another before, and its `ca` asks for more than basicConstraints.
- * `own` is who asks: its authority may have said that this very certificate is worth nothing.
+ * `own` is who asks: its authority may have said that this very certificate is worth nothing, or one that vouches for it.
+ * `shown` is that certificate with what was shown beside it.
  */
 export function identifyPeer(
   certificate: X509Certificate,
   role: 'client' | 'server',
-  own?: Pick<Identity, 'revoked'>,
+  own?: Pick<Identity, 'bundle' | 'revoked' | 'refused'>,
+  shown: readonly X509Certificate[] = shownWith(certificate),
 ): SpiffeId {
   const { extensions, serial } = read(certificate).tbs;
   const alternative = extensions.get(oids.subjectAltName);
@@ -76,6 +80,8 @@ export function identifyPeer(
   }
   const hex = Buffer.from(serial).toString('hex').padStart(40, '0');
   if (own?.revoked?.has(hex) === true) throw refusal(`the certificate of \`${id.toString()}\` was revoked`);
+  const why = own === undefined ? undefined : whyNotBelieved(shown, own);
+  if (why !== undefined) throw refusal(`\`${id.toString()}\` is not believed: ${why}`);
   return id;
 }
 

@@ -12,7 +12,8 @@ export function watchBundle(
     while (!signal.aborted) {
       const seen = changes.version;
       const next = bundle();
-      const print = `${next.sequence} ${next.revoked.join(' ')}`;
+      const refused = next.refused.map((der) => der.toString('base64'));
+      const print = [next.sequence, ...next.revoked, ...refused].join(' ');
       if (print !== sent) {
         sent = print;
         yield next;

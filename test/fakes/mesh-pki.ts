@@ -20,16 +20,21 @@ export interface LeafOptions {
   readonly notAfter?: Date;
   /** Signed by an authority below the root, which is shown with it. */
   readonly below?: boolean;
+  /** Says nothing of the key that signed it. */
+  readonly anonymous?: boolean;
 }
 
 /** A certificate authority for tests, made by a library that is not ours so that it shares none of our mistakes. */
 export class TestPki {
   readonly #keys: webcrypto.CryptoKeyPair;
   readonly #root: x509.X509Certificate;
+  /** The one that signed for this one, where this is no root. */
+  readonly #above: TestPki | undefined;
 
-  private constructor(keys: webcrypto.CryptoKeyPair, root: x509.X509Certificate) {
+  private constructor(keys: webcrypto.CryptoKeyPair, root: x509.X509Certificate, above?: TestPki) {
     this.#keys = keys;
     this.#root = root;
+    this.#above = above;
   }
 
   static async create(name = 'test root'): Promise<TestPki> {
@@ -51,14 +56,33 @@ export class TestPki {
   }
 
   get bundle(): string[] {
-    return [this.#root.toString('pem')];
+    return this.#above?.bundle ?? [this.pem];
   }
 
-  async #intermediate(): Promise<{ keys: webcrypto.CryptoKeyPair; shown: x509.X509Certificate }> {
+  /** Its own certificate. */
+  get pem(): string {
+    return this.#root.toString('pem');
+  }
+
+  /** An authority below this one, under the same root. */
+  async under(name: string, pathLength = 0): Promise<TestPki> {
+    const { keys, shown } = await this.#intermediate(`CN=${name}`, pathLength);
+    return new TestPki(keys, shown, this);
+  }
+
+  /** What is shown with a leaf: this one and those above it, without the root. */
+  #chain(): x509.X509Certificate[] {
+    return this.#above === undefined ? [] : [this.#root, ...this.#above.#chain()];
+  }
+
+  async #intermediate(
+    subject = 'CN=issuing',
+    pathLength = 0,
+  ): Promise<{ keys: webcrypto.CryptoKeyPair; shown: x509.X509Certificate }> {
     const keys = await generateKeys();
     const shown = await x509.X509CertificateGenerator.create({
       serialNumber: '02',
-      subject: 'CN=issuing',
+      subject,
       issuer: this.#root.subject,
       notBefore: new Date(Date.now() - hour),
       notAfter: new Date(Date.now() + 24 * hour),
@@ -66,7 +90,7 @@ export class TestPki {
       publicKey: keys.publicKey,
       signingAlgorithm: algorithm,
       extensions: [
-        new x509.BasicConstraintsExtension(true, 0, true),
+        new x509.BasicConstraintsExtension(true, pathLength, true),
         new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign, true),
         await x509.SubjectKeyIdentifierExtension.create(keys.publicKey),
         await x509.AuthorityKeyIdentifierExtension.create(this.#root.publicKey),
@@ -99,13 +123,17 @@ export class TestPki {
             { type: 'dns', value: 'localhost' },
           ],
         ),
-        await x509.AuthorityKeyIdentifierExtension.create(issuer.shown.publicKey),
+        ...(options.anonymous === true
+          ? []
+          : [await x509.AuthorityKeyIdentifierExtension.create(issuer.shown.publicKey)]),
       ],
     });
     const der = Buffer.from(await webcrypto.subtle.exportKey('pkcs8', keys.privateKey));
     return {
       spiffeId: parseSpiffeId(spiffeId),
-      certificates: [leaf, ...(options.below === true ? [issuer.shown] : [])].map((one) => one.toString('pem')),
+      certificates: [leaf, ...(options.below === true ? [issuer.shown] : []), ...this.#chain()].map((one) =>
+        one.toString('pem'),
+      ),
       privateKey: `-----BEGIN PRIVATE KEY-----\n${der.toString('base64')}\n-----END PRIVATE KEY-----\n`,
       bundle: this.bundle,
       expiresAt: notAfter,

@@ -15,17 +15,21 @@ import { runCa, type RunningCa } from './running-ca.ts';
 /** A CA whose authority `issuing 1` was plugged in; `issuing 2` under the same root may take over, and `issuing 1` be tainted. */
 export class SharedRoot implements AsyncDisposable {
   readonly running: RunningCa;
+  /** What `issuing 1` signs with, for whoever has stolen it. */
+  readonly older: { readonly certificate: string; readonly key: string };
   readonly #admin: IdentityAdminClient;
   readonly #takeOver: () => void;
   readonly #cleanUp: AsyncDisposableStack;
 
   private constructor(
     running: RunningCa,
+    older: { readonly certificate: string; readonly key: string },
     admin: IdentityAdminClient,
     takeOver: () => void,
     cleanUp: AsyncDisposableStack,
   ) {
     this.running = running;
+    this.older = older;
     this.#admin = admin;
     this.#takeOver = takeOver;
     this.#cleanUp = cleanUp;
@@ -44,10 +48,11 @@ export class SharedRoot implements AsyncDisposable {
     const running = opening.use(await runCa({ folder, settings: { pluggedIn: files }, policies }));
     const admin = grpcClient(IdentityAdminClient, { path: join(running.state, adminSocket) }, { kind: 'plaintext' });
     opening.defer(() => admin.close());
-    return new SharedRoot(running, admin, () => plugIn(files, newer, [root]), opening.move());
+    return new SharedRoot(running, older, admin, () => plugIn(files, newer, [root]), opening.move());
   }
 
-  async taintOlder(): Promise<void> {
+  /** The name of `issuing 1`. */
+  async taintOlder(): Promise<string> {
     this.#takeOver();
     let old: Authority | undefined;
     while (old === undefined) {
@@ -55,6 +60,12 @@ export class SharedRoot implements AsyncDisposable {
       old = authorities.find(({ state }) => state === 'old');
     }
     await callUnary(this.#admin.changeAuthority.bind(this.#admin), { step: 'taint', id: old.id });
+    return old.id;
+  }
+
+  /** `issuing 1` is worth nothing from now on, though its root is sound. */
+  async revoke(id: string): Promise<void> {
+    await callUnary(this.#admin.changeAuthority.bind(this.#admin), { step: 'revoke', id });
   }
 
   /** Whatever else is told of trust from here on says again which authorities are spent; resolves when these have heard it. */
@@ -63,10 +74,19 @@ export class SharedRoot implements AsyncDisposable {
       const bearer = await joinToken(this.running, { spiffeId: `spiffe://example.org/ns/shop/sa/${name}` });
       const [leaf] = await create(this.running, { bearer });
       const serial = serialOf({ serialNumber: leaf?.serialNumber ?? '' });
-      const order = { serial, spiffeId: '', reason: 'a test' };
-      await callUnary(this.#admin.revokeCertificate.bind(this.#admin), order);
+      await this.#revokeSerial(serial);
       for (const one of heard) await until(one, ({ revoked }) => revoked?.has(serial) === true);
     }
+  }
+
+  /** Takes back the certificate that somebody has. */
+  revokeCertificate({ certificates: [leaf = ''] }: Identity): Promise<void> {
+    return this.#revokeSerial(serialOf(new X509Certificate(leaf)));
+  }
+
+  async #revokeSerial(serial: string): Promise<void> {
+    const order = { serial, spiffeId: '', reason: 'a test' };
+    await callUnary(this.#admin.revokeCertificate.bind(this.#admin), order);
   }
 
   /** How many certificates an identity was given. */
@@ -80,7 +100,8 @@ export class SharedRoot implements AsyncDisposable {
   }
 }
 
-export const issuerOf = ({ certificates: [leaf = ''] }: Identity): string => new X509Certificate(leaf).issuer;
+export const issuerOf = ({ certificates: [leaf = ''] }: Pick<Identity, 'certificates'>): string =>
+  new X509Certificate(leaf).issuer;
 
 /** Waits until what a source gives meets a condition. */
 export async function until(source: IdentitySource, holds: (current: Identity) => boolean): Promise<void> {

@@ -20,7 +20,7 @@ export class KnownTrust implements Trust {
   constructor({ spiffeId, bundle }: Identity) {
     this.trustDomain = spiffeId.trustDomain;
     const roots = bundle.map((pem) => new X509Certificate(pem).raw);
-    const nothing = { sequence: 0n, tainted: [], revoked: [], jwtKeys: [], spent: [], foreign: [] };
+    const nothing = { sequence: 0n, tainted: [], revoked: [], jwtKeys: [], spent: [], foreign: [], refused: [] };
     this.#known = read({ ...nothing, trustDomain: this.trustDomain, roots });
   }
 
@@ -57,8 +57,8 @@ export class KnownTrust implements Trust {
 
   /** For the node's own identity, and for our own clients on this node, as the authority tells it on its port. */
   toBundle(): TrustBundle {
-    const { trustDomain, roots, tainted, sequence, revoked, spent } = this.#known.message;
-    return { trustDomain, roots, tainted, sequence, revoked, spent };
+    const { trustDomain, roots, tainted, sequence, revoked, spent, refused } = this.#known.message;
+    return { trustDomain, roots, tainted, sequence, revoked, spent, refused };
   }
 }
 

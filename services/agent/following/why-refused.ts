@@ -6,6 +6,7 @@ import type { Address } from '#runtime/address.ts';
 import type { Clock } from '#runtime/clock.ts';
 import { grpcClient } from '#runtime/grpc/client.ts';
 import type { Identity } from '#runtime/identity-source.ts';
+import { whyNotBelieved } from '#runtime/refused-authorities.ts';
 import { standsOnSand } from '#runtime/identity/is-spent.ts';
 import { isAuthority } from '#runtime/identity/request-certificate.ts';
 
@@ -30,12 +31,18 @@ export async function whyRefused(ca: Address, own: Identity, clock: Clock): Prom
   }
 }
 
-function judge({ roots, revoked }: TrustBundle, own: Identity): string | undefined {
+function judge({ roots, revoked, refused }: TrustBundle, own: Identity): string | undefined {
   const serial = serialOf(new X509Certificate(own.certificates[0] ?? ''));
   if (revoked.includes(serial)) return 'the certificate of this node was revoked';
-  const bundle = roots.map((der) => encodePem('CERTIFICATE', der));
+  const bundle = pems(roots);
   if (standsOnSand(own, { bundle, tainted: [] })) {
     return 'the certificate of this node stands on a root that is trusted no more';
   }
-  return undefined;
+  const shown = own.certificates.map((pem) => new X509Certificate(pem));
+  const why = whyNotBelieved(shown, { bundle, refused: pems(refused) });
+  return why === undefined ? undefined : `the certificate of this node is refused: ${why}`;
+}
+
+function pems(ders: readonly Uint8Array[]): string[] {
+  return ders.map((der) => encodePem('CERTIFICATE', der));
 }

@@ -156,6 +156,7 @@ export function trustBundle(
     sequence: BigInt(authorities.sequence),
     revoked: [...revocations.serials],
     spent: authorities.spent(),
+    refused: buffers(revocations.refused(authorities)),
   };
 }
 

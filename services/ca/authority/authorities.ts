@@ -100,6 +100,19 @@ export class Authorities {
     return this.#all.flatMap(({ id, state }) => (state === 'tainted' || state === 'revoked' ? [id] : []));
   }
 
+  /**
+   * DER of what revoked ones signed with, where their root is trusted all the same: nothing under that key is worth anything.
+   * Not where one that is trusted stands under it, too. What has ended by itself needs no refusing.
+   */
+  refused(now: Date): readonly Uint8Array[] {
+    const roots = new Set(this.bundle().map(textOf));
+    const trusted = new Set(this.trusted().flatMap(({ chain }) => chain.map(textOf)));
+    return this.#all
+      .filter(({ state, root, issuing }) => state === 'revoked' && roots.has(textOf(root.der)) && !ended(issuing, now))
+      .map(({ issuing }) => issuing.der)
+      .filter((der) => !trusted.has(textOf(der)));
+  }
+
   /** Roots of somebody else's that count beside those of the authorities. */
   get further(): readonly Uint8Array[] {
     return this.#further;
@@ -127,6 +140,11 @@ export function refuseOwnKey({ issuing, root }: Authority, key: PublicKey): void
 
 function distinct(ders: readonly Uint8Array[]): Uint8Array[] {
   return [...new Map(ders.map((der) => [textOf(der), der])).values()];
+}
+
+/** Whether a certificate's time is over. */
+export function ended({ validity }: Pick<Issuer, 'validity'>, now: Date): boolean {
+  return validity.notAfter < now;
 }
 
 function textOf(der: Uint8Array): string {

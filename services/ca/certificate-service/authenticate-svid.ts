@@ -1,22 +1,22 @@
 import { GarrisonError } from '#proto/errors/index.ts';
-import type { Ledger, LedgerEntry } from '../ledger/port.ts';
+import type { LedgerEntry } from '../ledger/port.ts';
 import { grantOf, type Registrations } from '#services/workload/registrations.ts';
 import { nodeAttestorOf, nodeSelectorsOf } from '../attest-node/node-grant.ts';
 import type { Authenticator } from './claim.ts';
-import { issuedEntry } from './issued-entry.ts';
+import { issuedEntry, type IssuedBy } from './issued-entry.ts';
 
 /**
  * By current SVID over mTLS: renewal. The TLS layer has verified chain and time; here the very certificate must be the one
  * the ledger knows, not revoked, and the right it stands on must still exist.
  */
 export function authenticateSvid(
-  ledger: Ledger,
+  issued: IssuedBy,
   registrations: Registrations,
   configured: ReadonlySet<string>,
 ): Authenticator {
   return async ({ peer: { spiffeId, certificate } }) => {
     if (spiffeId === undefined || certificate === undefined) return undefined;
-    const entry = await issuedEntry(certificate, ledger);
+    const entry = await issuedEntry(certificate, issued);
     const { dnsNames, ttlSeconds } = renewable(entry, registrations, configured);
     const warrant = { caller: `svid:${entry.serial}`, grant: entry.grant };
     return { id: spiffeId, dnsNames, ttlSeconds, warrant, nodeSelectors: nodeSelectorsOf(entry.grant) };

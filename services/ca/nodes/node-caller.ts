@@ -5,10 +5,12 @@ import type { CallContext } from '#runtime/grpc/method.ts';
 import { entryNameOf, nodeRights, rightTo, type Registrations } from '#services/workload/registrations.ts';
 import { nodeSelectorsOf } from '../attest-node/node-grant.ts';
 import { issuedEntry, joinAgain } from '../certificate-service/issued-entry.ts';
+import type { Authorities } from '../authority/authorities.ts';
 import type { Ledger } from '../ledger/port.ts';
 
 export interface NodeDirectory {
   readonly ledger: Ledger;
+  readonly authorities: Authorities;
   readonly registrations: Registrations;
 }
 
@@ -34,12 +36,12 @@ export interface NodeRights {
  * By the node's own SVID over mTLS: the TLS layer has verified chain, time and revocation as it knew it when the connection
  * was made; here the very certificate must be the one the ledger knows, and not revoked by now.
  */
-export async function authenticateNode({ peer }: CallContext, { ledger }: NodeDirectory): Promise<NodeCaller> {
+export async function authenticateNode({ peer }: CallContext, directory: NodeDirectory): Promise<NodeCaller> {
   const { spiffeId, certificate } = peer;
   if (spiffeId === undefined || certificate === undefined) {
     throw joinAgain('the caller shows no certificate');
   }
-  const { spiffeId: id, serial, notAfter, grant } = await issuedEntry(certificate, ledger);
+  const { spiffeId: id, serial, notAfter, grant } = await issuedEntry(certificate, directory);
   return { spiffeId: id, serial, selectors: nodeSelectorsOf(grant), notAfter, caller: `node:${id}` };
 }
 

@@ -60,6 +60,7 @@ function toNodeTrust({ trust, authorities, revocations }: TrustParts): NodeTrust
     revoked: [...revocations.serials],
     jwtKeys: trust.jwtKeys().map(toJwtAuthority),
     spent: authorities.spent(),
+    refused: buffers(revocations.refused(authorities)),
     foreign: [...trust.foreign()].map(([trustDomain, { roots, jwtKeys }]) => ({
       trustDomain,
       roots: buffers(roots),

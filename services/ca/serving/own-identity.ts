@@ -28,7 +28,11 @@ export async function ownIdentity(options: OwnIdentityOptions): Promise<Renewing
   const issue = (): Promise<Identity> => issueOwn(options);
   const identity = new RenewingIdentity(await issue(), { clock, logger, random, renew: issue });
   const retrust = (): void =>
-    identity.replaceTrust({ bundle: pems(authorities.bundle()), revoked: revocations.serials });
+    identity.replaceTrust({
+      bundle: pems(authorities.bundle()),
+      revoked: revocations.serials,
+      refused: pems(revocations.refused(authorities)),
+    });
   authorities.onChange(() => {
     retrust();
     identity.renewWhere(({ certificates }) => !same(certificates.slice(1), pems(authorities.active().chain)));

@@ -22,22 +22,24 @@ export async function followUpstream(
   { authorities, authorityDesk: desk, revocations }: Followers,
   logger: Logger,
 ): Promise<void> {
-  await source.upstream.follow(async ({ bundle, tainted, spent, revoked }: UpstreamNews) => {
-    revocations.inherit(revoked);
+  await source.upstream.follow(async ({ bundle, tainted, spent, revoked, refused }: UpstreamNews) => {
+    revocations.inherit({ revoked, refused });
     if (bundle.length === 0) return; // an authority that trusts nobody is one that has not begun
     source.trust(bundle);
     await desk.retrust();
-    const sound = ({ root, issuing }: Authority): boolean =>
-      has(bundle, root.der) && !has(tainted, root.der) && !spent.has(issuerId(issuing.der) ?? '');
+    const trusted = ({ root, chain }: Authority): boolean =>
+      has(bundle, root.der) && !chain.some((der) => has(refused, der));
+    const sound = (authority: Authority): boolean =>
+      trusted(authority) && !has(tainted, authority.root.der) && !spent.has(issuerId(authority.issuing.der) ?? '');
     if (!sound(authorities.active())) {
       const renewed = await desk.renewIssuing();
       logger.info('what signed above is good no more, a new intermediate took over', { authority: renewed.id });
       if (renewed.state === 'prepared') await desk.activate(renewed.id);
     }
     for (const authority of authorities.trusted()) {
-      const { id, state, root } = authority;
+      const { id, state } = authority;
       if (state === 'active' || sound(authority)) continue;
-      if (!has(bundle, root.der)) await desk.revoke(id);
+      if (!trusted(authority)) await desk.revoke(id);
       else if (state === 'old') await desk.taint(id);
     }
   });

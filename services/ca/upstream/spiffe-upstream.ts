@@ -58,8 +58,9 @@ export function spiffeUpstream(place: SpiffeUpstreamPlace, { ttlSeconds, ...arou
     },
     follow: async (use) => {
       let turn = Promise.resolve();
-      const take = ({ bundle, tainted, spent, revoked }: TrustNews): void => {
-        const news = { bundle: bundle.map(derOf), tainted: tainted.map(({ raw }) => raw), spent, revoked };
+      const take = ({ bundle, tainted, spent, revoked, refused }: TrustNews): void => {
+        const roots = { bundle: bundle.map(derOf), tainted: tainted.map(({ raw }) => raw) };
+        const news = { ...roots, spent, revoked, refused: refused.map(derOf) };
         turn = turn
           .then(() => use(news))
           .catch((error: unknown) => around.logger.error('what the authority above says is not taken up', { error }));
@@ -82,5 +83,5 @@ export function spiffeUpstream(place: SpiffeUpstreamPlace, { ttlSeconds, ...arou
 }
 
 function derOf(pem: string): Uint8Array {
-  return decodePem(pem, ['CERTIFICATE'], 'a root of the authority above');
+  return decodePem(pem, ['CERTIFICATE'], 'a certificate of the authority above');
 }

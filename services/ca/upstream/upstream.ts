@@ -22,6 +22,8 @@ export interface UpstreamNews {
   readonly spent: ReadonlySet<string>;
   /** Serials of certificates that it revoked. */
   readonly revoked: ReadonlySet<string>;
+  /** DER of what its revoked authorities signed with, where their roots are sound. */
+  readonly refused: readonly Uint8Array[];
 }
 
 /** An authority above this one, which signs this one's intermediates. */

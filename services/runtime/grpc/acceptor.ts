@@ -1,4 +1,5 @@
 import { GarrisonError } from '#proto/errors/index.ts';
+import type { X509Certificate } from 'node:crypto';
 import { type Server, type Socket, createServer, isIP } from 'node:net';
 import { type TLSSocket, type Server as TlsServer, createServer as createTlsServer } from 'node:tls';
 import { type Address, formatAddress, isLoopback, isUnix } from '../address.ts';
@@ -10,6 +11,7 @@ import type { Logger } from '../logger.ts';
 import { readPeerCredentials } from '../peer-credentials.ts';
 import { type Peer, identifyPeer } from '../peer.ts';
 import { closedFolder } from '../socket-folder.ts';
+import { keepShown } from '../shown-certificates.ts';
 import { secureContextOptions } from '../tls.ts';
 import { Arrivals, networkOf } from '../arrivals.ts';
 
@@ -118,12 +120,13 @@ function tlsServer(security: Extract<Security, { kind: 'tls' }>, options: Door, 
     (socket) => {
       live.arrived(socket);
       accept(socket, options, () => {
-        const peer = tlsPeer(socket, identity, clientCertificate === 'require');
+        const peer = tlsPeer(socket, shownBy(socket), identity, clientCertificate === 'require');
         if (peer.certificate !== undefined) live.add(socket, peer.certificate);
         return peer;
       });
     },
   );
+  const shownBy = keepShown(server);
   server.prependListener('connection', (socket: Socket) => {
     if (takePlace(socket, options, networkOf(socket.remoteAddress ?? 'gone'))) live.arriving(socket);
   });
@@ -168,10 +171,14 @@ function raise(error: unknown): never {
   throw error;
 }
 
-function tlsPeer(socket: TLSSocket, identity: IdentitySource, required: boolean): Peer {
+function tlsPeer(
+  socket: TLSSocket,
+  certificate: X509Certificate | undefined,
+  identity: IdentitySource,
+  required: boolean,
+): Peer {
   if (socket.alpnProtocol !== 'h2')
     throw new GarrisonError('INVALID_ARGUMENT', 'the client does not offer HTTP/2 by ALPN');
-  const certificate = socket.getPeerX509Certificate();
   if (certificate === undefined) {
     if (required) throw new GarrisonError('UNAUTHENTICATED', 'the client shows no certificate');
     return tcpPeer(socket);

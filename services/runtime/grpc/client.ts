@@ -8,6 +8,7 @@ import { type Address, isUnix } from '../address.ts';
 import type { IdentitySource } from '../identity-source.ts';
 import { lostTrust } from '../live-peers.ts';
 import { identifyPeer } from '../peer.ts';
+import { shownByServer } from '../shown-certificates.ts';
 import { secureContextOptions } from '../tls.ts';
 import { RotatingChannel } from './rotating-channel.ts';
 
@@ -28,6 +29,8 @@ export type ClientConstructor<C extends Client> = new (
   credentials: ChannelCredentials,
   options?: Partial<ClientOptions>,
 ) => C;
+
+type Servers = Map<string, readonly X509Certificate[]>;
 
 const channelOptions: ChannelOptions = {
   'grpc.enable_http_proxy': 0,
@@ -53,7 +56,7 @@ export function grpcClient<C extends Client>(
   }
   // The name is for TLS alone, which refuses an address as a server name; it is not what is verified.
   const merged = { ...channelOptions, 'grpc.ssl_target_name_override': 'localhost', ...options };
-  const servers = new Map<string, X509Certificate>();
+  const servers: Servers = new Map();
   const credentials = (): ChannelCredentials => credentialsFor(security, servers);
   const channel = new RotatingChannel(target, credentials(), merged);
   let trust = security.identity?.current();
@@ -75,23 +78,20 @@ export function grpcClient<C extends Client>(
   return client;
 }
 
-/** Servers that were believed are noted by their fingerprint: a few, since they renew seldom. */
-function credentialsFor(
-  security: Extract<ClientSecurity, { kind: 'tls' }>,
-  servers: Map<string, X509Certificate>,
-): ChannelCredentials {
+/** Servers that were believed, with what they showed, are noted by their fingerprint: a few, since they renew seldom. */
+function credentialsFor(security: Extract<ClientSecurity, { kind: 'tls' }>, servers: Servers): ChannelCredentials {
   const { identity, bundle, expect } = security;
   const own = identity?.current();
   const roots = own?.bundle ?? bundle ?? [];
   if (roots.length === 0) throw new GarrisonError('FAILED_PRECONDITION', 'there is no root to verify the server with');
   const context = createSecureContext(secureContextOptions(own ?? { bundle: roots }));
-  const checkServerIdentity = (_host: string, shown: PeerCertificate): Error | undefined => {
+  const checkServerIdentity = (_host: string, peer: PeerCertificate): Error | undefined => {
     try {
-      const certificate = new X509Certificate(shown.raw);
-      const id = identifyPeer(certificate, 'server', own);
+      const shown = shownByServer(peer);
+      const id = identifyPeer(new X509Certificate(peer.raw), 'server', own, shown);
       if (own !== undefined && id.trustDomain !== own.spiffeId.trustDomain) throw stranger(id);
       if (!expect(id)) return stranger(id);
-      note(certificate, servers);
+      note(shown, servers);
       return undefined;
     } catch (error) {
       return error instanceof Error ? error : new Error(String(error));
@@ -102,8 +102,8 @@ function credentialsFor(
 
 const noted = 16;
 
-function note(certificate: X509Certificate, servers: Map<string, X509Certificate>): void {
-  servers.set(certificate.fingerprint256, certificate);
+function note(shown: readonly X509Certificate[], servers: Servers): void {
+  servers.set(shown[0]?.fingerprint256 ?? '', shown);
   const [oldest] = servers.keys();
   if (servers.size > noted && oldest !== undefined) servers.delete(oldest);
 }

@@ -16,6 +16,7 @@ export interface TrustWatcher {
 /** What the authority says about whom to believe. */
 export interface TrustNews extends Trust {
   readonly revoked: ReadonlySet<string>;
+  readonly refused: readonly string[];
   /** Roots whose certificates are to be replaced at once. */
   readonly tainted: readonly X509Certificate[];
   /** Names of authorities whose certificates are to be replaced at once, though their roots may be sound. */
@@ -50,16 +51,22 @@ export async function followTrust(
   }
 }
 
-export function newsOf({ roots, tainted, revoked, spent }: TrustBundle): TrustNews {
+export function newsOf({ roots, tainted, revoked, spent, refused }: TrustBundle): TrustNews {
   return {
-    bundle: roots.map((der) => encodePem('CERTIFICATE', der)),
+    bundle: pems(roots),
     tainted: tainted.map((der) => new X509Certificate(der)),
     revoked: new Set(revoked),
     spent: new Set(spent),
+    refused: pems(refused),
   };
 }
 
 export function sameTrust(one: Trust, other: Trust): boolean {
-  const serials = ({ revoked = new Set() }: Trust): string => [...revoked].join();
-  return one.bundle.join() === other.bundle.join() && serials(one) === serials(other);
+  const print = ({ bundle, revoked = new Set(), refused = [] }: Trust): string =>
+    [bundle, [...revoked], refused].map((part) => part.join()).join(';');
+  return print(one) === print(other);
+}
+
+function pems(ders: readonly Uint8Array[]): string[] {
+  return ders.map((der) => encodePem('CERTIFICATE', der));
 }

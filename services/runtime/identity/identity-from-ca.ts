@@ -43,7 +43,8 @@ export async function identityFromCa(
   const { identity, tokenHash } = await firstIdentity(source, options, keep);
   const renew = async (current: Identity): Promise<Identity> => {
     const proof = { kind: 'identity', identity: staticIdentity(current) } as const;
-    return keep(await requestCertificate(source.ca, proof, signal), tokenHash);
+    const { revoked = new Set(), refused = [] } = current;
+    return keep({ ...(await requestCertificate(source.ca, proof, signal)), revoked, refused }, tokenHash);
   };
   const renewing = new RenewingIdentity(identity, { ...options, signal, renew });
   const client = grpcClient(TrustClient, source.ca, { kind: 'tls', identity: renewing, expect: isAuthority });
@@ -72,9 +73,9 @@ function take(
   keep: (identity: Identity, tokenHash: string) => Identity,
   tokenHash: string,
 ): void {
-  const { bundle, revoked } = news;
+  const { bundle, revoked, refused } = news;
   if (!sameTrust(renewing.current(), news)) {
-    renewing.replaceTrust({ bundle, revoked });
+    renewing.replaceTrust({ bundle, revoked, refused });
     // A restart must not begin with roots that are gone, nor without those that sign by then.
     keep(renewing.current(), tokenHash);
   }

@@ -8,7 +8,7 @@ import { parseAddress } from '../address.ts';
 import { fromServiceError } from '../grpc/call-unary.ts';
 import { grpcClient } from '../grpc/client.ts';
 import type { Identity, IdentitySource } from '../identity-source.ts';
-import { followTrust } from './follow-trust.ts';
+import { followTrust, type TrustNews } from './follow-trust.ts';
 import { readIdentity } from './read-identity.ts';
 import { retryDelayMs } from './renewal-time.ts';
 import type { IdentityOptions } from './identity-options.ts';
@@ -20,6 +20,11 @@ export interface WorkloadApiSource {
   readonly spiffeId?: string | undefined;
 }
 
+/** What counts no more, though it verifies. */
+type Told = Pick<TrustNews, 'revoked' | 'refused'>;
+
+const firstNewsMs = 2000;
+
 /** The identity that the Workload API pushes. Renewing is the server's work; here the stream is held open and opened again. */
 export class WorkloadApiIdentity implements IdentitySource, AsyncDisposable {
   readonly #source: WorkloadApiSource;
@@ -28,7 +33,7 @@ export class WorkloadApiIdentity implements IdentitySource, AsyncDisposable {
   readonly #listeners = new Set<(identity: Identity) => void>();
   readonly #stop = new AbortController();
   readonly #trust: TrustClient;
-  #revoked: ReadonlySet<string> = new Set();
+  #told: Told = { revoked: new Set(), refused: [] };
   #current: Identity | undefined;
   #loop: Promise<void> = Promise.resolve();
 
@@ -51,9 +56,15 @@ export class WorkloadApiIdentity implements IdentitySource, AsyncDisposable {
     });
     made.#listeners.clear();
     made.#loop.catch(() => undefined);
-    // The bundle comes with the SVIDs; which certificates were revoked is our own service's to tell.
-    const following = { ...options, signal: made.#stop.signal };
-    void followTrust(made.#trust, ({ revoked }) => made.#revoke(revoked), following);
+    // The bundle comes with the SVIDs; what was revoked is our own service's to tell, and told before anybody is let in.
+    const { signal } = made.#stop;
+    const heard = Promise.withResolvers<boolean>();
+    const use = ({ revoked, refused }: Told): void => {
+      made.#refuse({ revoked, refused });
+      heard.resolve(true);
+    };
+    const following = followTrust(made.#trust, use, { ...options, signal });
+    await Promise.race([heard.promise, following, options.clock.sleep(firstNewsMs, signal)]);
     return made;
   }
 
@@ -130,14 +141,14 @@ export class WorkloadApiIdentity implements IdentitySource, AsyncDisposable {
     this.#replace(next);
   }
 
-  #revoke(revoked: ReadonlySet<string>): void {
-    if ([...revoked].join() === [...this.#revoked].join()) return;
-    this.#revoked = revoked;
+  #refuse(told: Told): void {
+    if (same([...told.revoked], [...this.#told.revoked]) && same(told.refused, this.#told.refused)) return;
+    this.#told = told;
     if (this.#current !== undefined) this.#replace(this.#current);
   }
 
   #replace(next: Identity): void {
-    const current = { ...next, revoked: this.#revoked };
+    const current = { ...next, ...this.#told };
     this.#current = current;
     for (const listener of this.#listeners) listener(current);
   }

@@ -5,7 +5,7 @@ import { renewalTime, retryDelayMs } from './renewal-time.ts';
 import { sleepUntil } from './sleep-until.ts';
 
 /** Whom to believe, apart from who one is. */
-export type Trust = Pick<Identity, 'bundle' | 'revoked'>;
+export type Trust = Pick<Identity, 'bundle' | 'revoked' | 'refused'>;
 
 export interface RenewingOptions {
   readonly clock: Clock;

@@ -11,15 +11,15 @@ export interface ClientIdentity {
 }
 
 /**
- * Who the client of a finished handshake is; undefined where it showed no certificate.
+ * Who the client of a finished handshake is, by what it showed; undefined where it showed no certificate.
  * Throws UNAUTHENTICATED where it showed one that proves nothing: the connection must then be refused, not be anonymous.
  */
 export function identifyClient(
   socket: TLSSocket,
-  own: Pick<Identity, 'spiffeId' | 'revoked'>,
+  certificate: X509Certificate | undefined,
+  own: Pick<Identity, 'spiffeId' | 'bundle' | 'revoked' | 'refused'>,
 ): ClientIdentity | undefined {
   const { trustDomain } = own.spiffeId;
-  const certificate = socket.getPeerX509Certificate();
   if (certificate === undefined) return undefined;
   if (!socket.authorized) {
     // The declared type says Error; node gives the code of OpenSSL as a string.

@@ -2,6 +2,7 @@ import type { Address } from '#runtime/address.ts';
 import type { IdentitySource } from '#runtime/identity-source.ts';
 import { listen } from '#runtime/listen.ts';
 import { LivePeers } from '#runtime/live-peers.ts';
+import { keepShown, type ShownBy } from '#runtime/shown-certificates.ts';
 import { secureContextOptions } from '#runtime/tls.ts';
 import { type Server, type Socket, createServer } from 'node:net';
 import { type TLSSocket, type Server as TlsServer, createServer as createTlsServer } from 'node:tls';
@@ -40,6 +41,7 @@ export class InboundListener implements Disposable {
   readonly #tls: TlsServer;
   readonly #proxied: ProxiedConnections | undefined;
   readonly #live: LivePeers;
+  readonly #shownBy: ShownBy;
   readonly #stop: () => void;
 
   constructor(options: InboundListenerOptions) {
@@ -55,6 +57,7 @@ export class InboundListener implements Disposable {
       handshakeTimeout: options.limits.handshakeMs,
       ...alpnFor(options.protocol),
     });
+    this.#shownBy = keepShown(this.#tls);
     this.#tls.on('secureConnection', (socket) => void this.#welcome(socket));
     this.#tls.on('tlsClientError', (error: Error, socket: TLSSocket) => {
       this.#refuse(socket, 'tls', `the handshake failed: ${error.message}`);
@@ -134,7 +137,7 @@ export class InboundListener implements Disposable {
         this.#refuse(socket, 'tls', 'the connection ended during its handshake');
         return undefined;
       }
-      const client = identifyClient(socket, identity.current());
+      const client = identifyClient(socket, this.#shownBy(socket), identity.current());
       // The mode is asked again: it may have become stricter during the handshake.
       if (client === undefined && mode() !== 'PERMISSIVE') {
         this.#refuse(socket, 'tls', 'no client certificate where PeerAuthentication asks for one');

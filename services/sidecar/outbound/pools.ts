@@ -80,8 +80,8 @@ export class Pools implements Disposable {
       connectMs,
       handshakeMs,
     });
-    const { bundle, revoked } = this.#identity.current();
-    if (bundle !== own.bundle || revoked !== own.revoked) {
+    const { bundle, revoked, refused } = this.#identity.current();
+    if (bundle !== own.bundle || revoked !== own.revoked || refused !== own.refused) {
       // What the server proved, it proved to somebody who has changed its mind about whom to believe.
       socket.destroy();
       return this.open(route, endpoint, alpn);

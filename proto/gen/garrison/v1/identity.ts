@@ -136,6 +136,11 @@ export interface TrustBundle {
    * root may be sound, because of another authority under it.
    */
   readonly spent: readonly string[];
+  /**
+   * DER of what revoked authorities signed with, where their root is trusted because of another authority: whatever stands
+   * under one of these keys is refused, and the connections that it opened end. Those that have ended are left out.
+   */
+  readonly refused: readonly Buffer[];
 }
 
 export interface Authority {
@@ -1198,7 +1203,7 @@ export const WatchBundleRequest: MessageFns<WatchBundleRequest> = {
 };
 
 function createBaseTrustBundle(): TrustBundle {
-  return { trustDomain: "", roots: [], tainted: [], sequence: 0n, revoked: [], spent: [] };
+  return { trustDomain: "", roots: [], tainted: [], sequence: 0n, revoked: [], spent: [], refused: [] };
 }
 
 export const TrustBundle: MessageFns<TrustBundle> = {
@@ -1223,6 +1228,9 @@ export const TrustBundle: MessageFns<TrustBundle> = {
     }
     for (const v of message.spent) {
       writer.uint32(50).string(v!);
+    }
+    for (const v of message.refused) {
+      writer.uint32(58).bytes(v!);
     }
     return writer;
   },
@@ -1288,6 +1296,14 @@ export const TrustBundle: MessageFns<TrustBundle> = {
             message.spent.push(reader.string());
             continue;
           }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.refused.push(Buffer.from(reader.bytes()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1311,6 +1327,7 @@ export const TrustBundle: MessageFns<TrustBundle> = {
     message.sequence = (object.sequence !== undefined && object.sequence !== null) ? BigInt(object.sequence) : 0n;
     message.revoked = object.revoked?.map((e) => e) || [];
     message.spent = object.spent?.map((e) => e) || [];
+    message.refused = object.refused?.map((e) => e) || [];
     return message;
   },
 };

@@ -68,6 +68,8 @@ export interface NodeTrust {
   /** Authorities, as `SignedX509.authority` names them, whose certificates are to be replaced: tainted or revoked. */
   readonly spent: readonly string[];
   readonly foreign: readonly ForeignTrust[];
+  /** As `TrustBundle.refused`. */
+  readonly refused: readonly Buffer[];
 }
 
 export interface JwtAuthority {
@@ -445,7 +447,17 @@ export const NodeEntry: MessageFns<NodeEntry> = {
 };
 
 function createBaseNodeTrust(): NodeTrust {
-  return { trustDomain: "", sequence: 0n, roots: [], tainted: [], revoked: [], jwtKeys: [], spent: [], foreign: [] };
+  return {
+    trustDomain: "",
+    sequence: 0n,
+    roots: [],
+    tainted: [],
+    revoked: [],
+    jwtKeys: [],
+    spent: [],
+    foreign: [],
+    refused: [],
+  };
 }
 
 export const NodeTrust: MessageFns<NodeTrust> = {
@@ -476,6 +488,9 @@ export const NodeTrust: MessageFns<NodeTrust> = {
     }
     for (const v of message.foreign) {
       ForeignTrust.encode(v!, writer.uint32(66).fork()).join();
+    }
+    for (const v of message.refused) {
+      writer.uint32(74).bytes(v!);
     }
     return writer;
   },
@@ -557,6 +572,14 @@ export const NodeTrust: MessageFns<NodeTrust> = {
             message.foreign.push(ForeignTrust.decode(reader, reader.uint32()));
             continue;
           }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.refused.push(Buffer.from(reader.bytes()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -582,6 +605,7 @@ export const NodeTrust: MessageFns<NodeTrust> = {
     message.jwtKeys = object.jwtKeys?.map((e) => JwtAuthority.fromPartial(e)) || [];
     message.spent = object.spent?.map((e) => e) || [];
     message.foreign = object.foreign?.map((e) => ForeignTrust.fromPartial(e)) || [];
+    message.refused = object.refused?.map((e) => e) || [];
     return message;
   },
 };
