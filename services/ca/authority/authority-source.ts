@@ -1,4 +1,5 @@
 import type { AuthorityRecord } from '../ledger/port.ts';
+import type { Inherited } from '../revocations.ts';
 
 /** Where authorities come from: a root of our own, files that somebody plugs in, or an authority above this one. */
 export interface AuthoritySource {
@@ -9,4 +10,6 @@ export interface AuthoritySource {
   wanted?(): string;
   /** DER of roots that count beside those of the authorities. */
   further(): readonly Uint8Array[];
+  /** What somebody above had revoked when it was heard last. */
+  inherited?(): Inherited;
 }

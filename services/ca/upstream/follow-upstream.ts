@@ -24,6 +24,7 @@ export async function followUpstream(
 ): Promise<void> {
   await source.upstream.follow(async ({ bundle, tainted, spent, revoked, refused }: UpstreamNews) => {
     revocations.inherit({ revoked, refused });
+    source.inherit({ revoked, refused });
     if (bundle.length === 0) return; // an authority that trusts nobody is one that has not begun
     source.trust(bundle);
     await desk.retrust();

@@ -13,6 +13,13 @@ export interface StoredIdentity {
   readonly tokenHash: string;
 }
 
+/** As it lies there; what was revoked is missing where an older release has written it. */
+interface Kept extends IdentityParts {
+  readonly tokenHash: string;
+  readonly revoked?: readonly string[];
+  readonly refused?: readonly string[];
+}
+
 export function identityFileOf(tokenFile: string): string {
   return `${tokenFile}.identity`;
 }
@@ -21,21 +28,22 @@ export function identityFileOf(tokenFile: string): string {
 export function loadIdentity(file: string): StoredIdentity | undefined {
   try {
     if ((statSync(file).mode & 0o077) !== 0) return undefined;
-    const { tokenHash, ...parts } = JSON.parse(readFileSync(file, 'utf8')) as IdentityParts & { tokenHash: string };
-    return { identity: readIdentity(parts), tokenHash };
+    const { tokenHash, revoked = [], refused = [], ...parts } = JSON.parse(readFileSync(file, 'utf8')) as Kept;
+    return { identity: { ...readIdentity(parts), revoked: new Set(revoked), refused }, tokenHash };
   } catch {
     return undefined;
   }
 }
 
 export function storeIdentity(file: string, { identity, tokenHash }: StoredIdentity): void {
-  const { certificates, privateKey, bundle } = identity;
+  const { certificates, privateKey, bundle, revoked = [], refused = [] } = identity;
+  const kept: Kept = { tokenHash, certificates, privateKey, bundle, revoked: [...revoked], refused };
   const fresh = `${file}.${process.pid}.new`;
   try {
     rmSync(fresh, { force: true });
     const fd = openSync(fresh, 'wx', 0o600);
     try {
-      writeSync(fd, JSON.stringify({ tokenHash, certificates, privateKey, bundle }));
+      writeSync(fd, JSON.stringify(kept));
       fsyncSync(fd);
     } finally {
       closeSync(fd);
