@@ -20,6 +20,7 @@ let server: GrpcServer;
 let port: number;
 let both: readonly string[];
 
+const anyPort = { host: '127.0.0.1', port: 0 };
 const id = (name: string): string => `spiffe://cluster.local/ns/shop/sa/${name}`;
 
 beforeAll(async () => {
@@ -29,7 +30,7 @@ beforeAll(async () => {
   own = new RotatableIdentity({ ...first, bundle: both });
   server = new GrpcServer({ logger: silentLogger });
   const tls = { kind: 'tls', identity: own, clientCertificate: 'require' } as const;
-  const address = await server.listen({ host: '127.0.0.1', port: 0 }, tls);
+  const address = await server.listen(anyPort, tls);
   port = isUnix(address) ? 0 : address.port;
 });
 afterAll(() => server[Symbol.asyncDispose]());
@@ -99,7 +100,7 @@ test('a client leaves a server that was revoked, with the streams it had open, a
       await once(signal, 'abort');
     });
   const tls = { kind: 'tls', identity: new RotatableIdentity(thief), clientCertificate: 'require' } as const;
-  const address = await echo.listen({ host: '127.0.0.1', port: 0 }, tls);
+  const address = await echo.listen(anyPort, tls);
   const caller = new RotatableIdentity(await pki.identity(id('caller')));
   const client = grpcClient(EchoClient, address, { kind: 'tls', identity: caller, expect: () => true });
   const stream = client.list('hello');
@@ -113,5 +114,48 @@ test('a client leaves a server that was revoked, with the streams it had open, a
   stream.on('error', () => undefined);
   expect((await failed)[0]).toMatchObject({ code: 14, details: expect.stringContaining('was revoked') as unknown });
   await expect(callUnary(client.unary.bind(client), 'hello', { timeoutMs: 1000 })).rejects.toBeDefined();
+  client.close();
+});
+
+test('an authority that is revoked under a root that stays takes with it who stands under its key; who half way in does, too', async () => {
+  const [revoked, sound] = [await next.under('issuing 1'), await next.under('issuing 2')];
+  const goes = await open(await revoked.identity(id('old')));
+  const stays = [await open(await sound.identity(id('new'))), await open(await next.identity(id('direct')))];
+  const [onRevoked, onSound] = [await halfWay(), await halfWay()];
+  own.rotate({ ...own.current(), bundle: next.bundle, refused: [revoked.pem] });
+  await goes.ended;
+  expect(await goOn(onRevoked, await revoked.identity(id('late')))).toBe('refused');
+  expect(await goOn(onSound, await sound.identity(id('in-time')))).toBe('let in');
+  const over = Promise.race(stays.map(({ ended }) => ended)).then(() => 'ended');
+  expect(await Promise.race([over, Promise.resolve('open')])).toBe('open');
+  for (const { close } of stays) close();
+});
+
+test('a client leaves a server whose authority was revoked, and calls it no more', async () => {
+  const pki = await TestPki.create();
+  const revoked = await pki.under('issuing 1');
+  const identity = new RotatableIdentity(await revoked.identity(id('server')));
+  await using echo = new GrpcServer({ logger: silentLogger, drainMs: 50 })
+    .unary(echoService.unary, (text) => text)
+    .serverStream(echoService.list, async function* (text, { signal }) {
+      yield text;
+      await once(signal, 'abort');
+    });
+  const address = await echo.listen(anyPort, { kind: 'tls', identity, clientCertificate: 'require' });
+  const caller = new RotatableIdentity(await pki.identity(id('caller')));
+  const client = grpcClient(EchoClient, address, { kind: 'tls', identity: caller, expect: () => true });
+  const stream = client.list('hello');
+  const failed = once(stream, 'error', { signal: AbortSignal.timeout(10_000) });
+  await once(stream, 'data');
+  stream.on('error', () => undefined);
+  caller.rotate({ ...caller.current(), refused: [revoked.pem] });
+  expect((await failed)[0]).toMatchObject({ code: 14, details: expect.stringContaining('was revoked') as unknown });
+  const call = (): Promise<string> => callUnary(client.unary.bind(client), 'hello', { timeoutMs: 1000 });
+  await expect(call()).rejects.toBeDefined();
+  // As soon as it has another certificate it is the server again.
+  identity.rotate(await (await pki.under('issuing 2')).identity(id('server')));
+  let answer: string | undefined;
+  while (answer === undefined) answer = await call().catch(() => undefined);
+  expect(answer).toBe('hello');
   client.close();
 });
