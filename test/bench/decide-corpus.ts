@@ -1,5 +1,7 @@
 import { decodeAttributes, encodeAttributes, MapBag, vocabulary } from '#proto/attributes/index.ts';
+import { readCompressedAttributes } from '#proto/attributes/read-compressed.ts';
 import type { AttributeValue } from '#proto/attributes/index.ts';
+import { CompressedAttributes } from '#proto/gen/istio/mixer/v1/attributes.ts';
 import type { AuthorizationPolicy } from '#policies/documents/model.ts';
 import type { PolicySet } from '#policies/documents/policy-set.ts';
 import { policy, policySet } from '#test/fakes/policy-documents.ts';
@@ -116,5 +118,7 @@ function requestOf(caller: string, method: string, path: string, tenant: string)
       ]),
     ],
   ];
-  return decodeAttributes(encodeAttributes(new MapBag(values)), { types: vocabulary });
+  // Through bytes: texts that come from another process are no copies of those in the code.
+  const bytes = CompressedAttributes.encode(encodeAttributes(new MapBag(values))).finish();
+  return decodeAttributes(readCompressedAttributes(bytes), { types: vocabulary });
 }
