@@ -1,5 +1,6 @@
-// The process that revision.bench.ts asks: Check over HTTP/2, while what it decides by is replaced.
+// The process that revision.bench.ts asks: Check over HTTP/2, while the files of the folder that it decides by are replaced.
 import { randomUUID } from 'node:crypto';
+import { EventEmitter, on, once } from 'node:events';
 import { PerformanceObserver } from 'node:perf_hooks';
 import { setImmediate as turnOfTheLoop } from 'node:timers/promises';
 import { readCheckRequest, writeCheckResponse } from '#proto/attributes/index.ts';
@@ -9,10 +10,12 @@ import { systemClock } from '#runtime/clock.ts';
 import { GrpcServer } from '#runtime/grpc/server.ts';
 import { inSlices } from '#runtime/in-slices.ts';
 import { silentLogger } from '#runtime/logger.ts';
+import { readFilesSteps } from '#runtime/read-files.ts';
+import type { Snapshot } from '#runtime/read-files.ts';
 import { finish } from '#schema/index.ts';
 import { createCheck } from '#services/authz/check.ts';
+import { followFiles } from '#services/authz/follow-files.ts';
 import { Revisions } from '#services/authz/revisions.ts';
-import type { PolicyFile } from '#services/authz/revisions.ts';
 
 export interface Replaced {
   readonly beganNs: string;
@@ -25,7 +28,7 @@ export interface Replaced {
   readonly servedUs: readonly number[];
 }
 
-const [, , kind = 'slices'] = process.argv;
+const [, , kind = 'slices', folder = '.'] = process.argv;
 let slices: number[] = [];
 let sliceBegan = 0;
 
@@ -67,22 +70,31 @@ const server = new GrpcServer({ logger: silentLogger }).unary<CheckRequest, Chec
 const address = await server.listen({ host: '127.0.0.1', port: 0 }, { kind: 'plaintext' });
 process.send?.({ port: 'port' in address ? address.port : 0 });
 
-/** Replaces the revision, or with no files does nothing for a while: what it takes is to be compared with that. */
-process.on('message', ({ files, idleMs }: { files?: PolicyFile[]; idleMs?: number }) => {
+/** What lies in the folder, each time that it is asked for. */
+const asked = new EventEmitter<{ read: []; applied: [] }>();
+async function* snapshots(): AsyncGenerator<Snapshot, void, void> {
+  for await (const _ of on(asked, 'read')) yield await inSlices(readFilesSteps([folder]), { turn });
+}
+void followFiles(snapshots(), revisions, { logger: silentLogger, onApplied: () => asked.emit('applied') });
+
+async function replace(): Promise<void> {
+  const before = revisions.current?.number ?? 0;
+  const applied = once(asked, 'applied');
+  asked.emit('read');
+  await applied;
+  if (revisions.current?.number !== before + 1) throw new Error(JSON.stringify(revisions.refusal?.faults.slice(0, 3)));
+}
+
+/** Puts in force what lies in the folder, or does nothing for a while: what the one takes is to be compared with the other. */
+process.on('message', ({ idleMs }: { idleMs?: number }) => {
   void (async () => {
-    // What receiving the files itself costs is not the product's.
-    await systemClock.sleep(200);
     served = [];
     pauses = [];
     slices = [];
     sliceBegan = performance.now();
     const beganNs = process.hrtime.bigint();
-    if (files !== undefined) {
-      const outcome = await revisions.apply(files);
-      if (outcome !== 'activated') throw new Error(JSON.stringify(revisions.refusal?.faults.slice(0, 3)));
-    } else {
-      await systemClock.sleep(idleMs ?? 1_000);
-    }
+    if (idleMs === undefined) await replace();
+    else await systemClock.sleep(idleMs);
     const endedNs = process.hrtime.bigint();
     const [servedUs, slicesUs] = [served, slices];
     // The observer is told of a pause a turn later.

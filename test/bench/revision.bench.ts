@@ -2,14 +2,15 @@
 import { fork } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:http2';
 import type { ClientHttp2Session } from 'node:http2';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { encodeAttributes } from '#proto/attributes/index.ts';
 import { CheckRequest } from '#proto/gen/istio/mixer/v1/mixer.ts';
 import { requests } from '#test/bench/decide-corpus.ts';
 import type { Replaced } from '#test/bench/revision-server.ts';
-import type { PolicyFile } from '#services/authz/revisions.ts';
 
 /**
  * Checks come at a steady rate, whether or not the earlier ones are answered, while a revision of 10,000 policies is replaced
@@ -29,15 +30,13 @@ interface Change {
   readonly spread: boolean;
 }
 
-/** A hundred files of a hundred policies. */
-function filesOf(version: number, { changed, spread }: Change): PolicyFile[] {
-  return Array.from({ length: files }, (_, file) => {
+/** Writes what a version says otherwise than the one before it; of the first all hundred files, of a hundred policies each. */
+function writeVersion(version: number, folder: string, { changed, spread }: Change): void {
+  for (let file = version === 0 ? 0 : files - changed; file < files; file++) {
     const namespace = spread && file > 0 ? `team-${file}` : 'shop';
-    const texts = Array.from({ length: perFile }, (__, i) =>
-      policyText(file * perFile + i, file >= files - changed ? version : 0, namespace),
-    );
-    return { name: `policies/${String(file).padStart(3, '0')}.yaml`, text: texts.join('---\n') };
-  });
+    const texts = Array.from({ length: perFile }, (_, i) => policyText(file * perFile + i, version, namespace));
+    writeFileSync(path.join(folder, `${String(file).padStart(3, '0')}.yaml`), texts.join('---\n'));
+  }
 }
 
 function policyText(i: number, version: number, namespace: string): string {
@@ -136,9 +135,13 @@ function ofTenSeconds(before: readonly number[], during: readonly number[], duri
 }
 
 async function measured(name: string, kind: 'slices' | 'whole', change: Change, execArgv: readonly string[]) {
-  const server = fork(path.join(import.meta.dirname, 'revision-server.ts'), [kind], { execArgv: [...execArgv] });
+  const folder = mkdtempSync(path.join(tmpdir(), 'garrison-revision-'));
+  writeVersion(0, folder, change);
+  const server = fork(path.join(import.meta.dirname, 'revision-server.ts'), [kind, folder], {
+    execArgv: [...execArgv],
+  });
   const [{ port }] = (await once(server, 'message')) as [{ port: number }];
-  await tell(server, { files: filesOf(0, change) });
+  await tell(server, {});
   const client = new SteadyClient(port);
   const running = client.run();
   await new Promise((resolve) => setTimeout(resolve, 1_500));
@@ -152,7 +155,8 @@ async function measured(name: string, kind: 'slices' | 'whole', change: Change, 
   // In turn, so that what else the machine does falls on both.
   for (let round = 1; round <= rounds; round++) {
     for (const phase of ['before', 'during'] as const) {
-      const told = await tell(server, phase === 'before' ? { idleMs: 1_000 } : { files: filesOf(round, change) });
+      if (phase === 'during') writeVersion(round, folder, change);
+      const told = await tell(server, phase === 'before' ? { idleMs: 1_000 } : {});
       const [began, ended] = [BigInt(told.beganNs), BigInt(told.endedNs)];
       await new Promise((resolve) => setTimeout(resolve, 300));
       const into = phases[phase];
@@ -167,6 +171,7 @@ async function measured(name: string, kind: 'slices' | 'whole', change: Change, 
   client.stop();
   await running;
   server.kill();
+  rmSync(folder, { recursive: true });
   const phase = ({ asked, served, ms, pauses, slices }: (typeof phases)['before']): Record<string, unknown> => ({
     checkUs: spread(asked),
     handlerUs: spread(served),
