@@ -105,6 +105,20 @@ export function describeDecider(name: string, make: (failOpen: boolean) => Promi
       });
     });
 
+    test.each([
+      [302, 302],
+      [429, 429],
+      [200, 403],
+      [204, 403],
+      [304, 403],
+    ])('a refusal with an answer of status %d is answered with %d', async (directResponseCode, status) => {
+      await using made = await make(false);
+      const none = { requestHeaderOperations: [], responseHeaderOperations: [] };
+      const directive = { ...none, directResponseCode, directResponseBody: 'no' };
+      made.rule(() => ({ effect: 'deny', httpStatus: 403, directive }));
+      expect(await made.decider.decide(bag, signal)).toMatchObject({ effect: 'deny', status, direct: { body: 'no' } });
+    });
+
     test.each<[string, Ruling]>([
       ['a status that denies beside an effect that allows', { effect: 'allow', code: 7 }],
       ['an effect that denies beside a status that allows', { effect: 'deny', code: 0, httpStatus: 200 }],

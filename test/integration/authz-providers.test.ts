@@ -154,7 +154,8 @@ describe('a provider that speaks ext_authz', () => {
   });
 
   test('refuses in its own words', async () => {
-    const headers = [header('location', 'https://login.example/')];
+    const unfit = [header('content-length', '3'), header('x-a', 'b\r\nx-admin: true')];
+    const headers = [header('location', 'https://login.example/'), ...unfit];
     grpc.answer = () =>
       answered({
         status: status(16),

@@ -24,9 +24,9 @@ export function readGrpcAnswer({ status, httpResponse }: CheckResponse, question
   return { effect: 'allow', request, response };
 }
 
+/** A header that it must not set, or that is none, is left out alone: it refuses all the same, in its own words. */
 function refusal(denied: DeniedHttpResponse | undefined): Outcome {
-  const response = responseChanges(denied?.headers ?? []);
-  if (response === undefined) return { effect: 'deny', status: refusalStatus(0), response: [], body: '' };
+  const response = (denied?.headers ?? []).flatMap((option) => responseChanges([option]) ?? []);
   return { effect: 'deny', status: refusalStatus(denied?.status?.code ?? 0), response, body: denied?.body ?? '' };
 }
 

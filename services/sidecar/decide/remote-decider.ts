@@ -42,7 +42,7 @@ export function readAnswer(response: CheckResponse): Decision {
   return {
     id: detail.id,
     effect: allowed ? 'allow' : 'deny',
-    status: allowed ? 200 : denialStatus(detail.httpStatus),
+    status: allowed ? 200 : denialStatus(direct, detail.httpStatus),
     code: allowed || code !== grpcStatus.OK ? code : grpcStatus.PERMISSION_DENIED,
     policy: detail.policy,
     rule: detail.rule,
@@ -64,9 +64,14 @@ function shadowOf({ shadowAllow, shadowDeny }: DecisionDetail): Decision['shadow
   return shadow;
 }
 
-/** A refusal is never answered with a success, whatever number stands in it. */
-function denialStatus(status: number): number {
-  return status >= 400 && status <= 599 ? status : 403;
+/**
+ * A refusal is never answered with a success, whatever number stands in it. Whoever answers in the service's place may
+ * send the caller elsewhere, to log in; 304 would tell it to use what it has.
+ */
+function denialStatus(direct: number, status: number): number {
+  if (direct >= 300 && direct <= 399 && direct !== 304) return direct;
+  const said = direct === 0 ? status : direct;
+  return said >= 400 && said <= 599 ? said : 403;
 }
 
 function changesOf(operations: readonly HeaderOperation[]): HeaderChange[] {

@@ -1,6 +1,8 @@
 import { grpcStatus } from '#proto/errors/index.ts';
 import type { Decision } from '../decide/decider.ts';
-import { type RequestHead, type ResponseHead, isGrpc } from '../http/message.ts';
+import { changeHeaders } from '../http/change-headers.ts';
+import { cleanResponse } from '../http/clean-headers.ts';
+import { type Fields, type RequestHead, type ResponseHead, firstOf, isGrpc, keepFields } from '../http/message.ts';
 
 export interface OwnAnswer {
   readonly head: ResponseHead;
@@ -10,17 +12,38 @@ export interface OwnAnswer {
 /** What upstream says, and what people search for. */
 const denied = 'RBAC: access denied';
 
-/** The answer in the service's place. Policy and rule are told only where `revealReasons` lets this sidecar's callers know. */
+/** As long as a line that every gRPC client takes may be, whatever its octets become when they are escaped. */
+const messageChars = 512;
+
+/**
+ * The answer in the service's place: that of the provider that refused, as Envoy's ext_authz gives it, or ours.
+ * Policy and rule are told only where `revealReasons` lets this sidecar's callers know.
+ */
 export function answerDenied(request: RequestHead, decision: Decision, revealReasons: boolean): OwnAnswer {
   const told = ['x-garrison-decision', decision.id, ...(revealReasons ? reasons(decision) : [])];
-  const body = bodyOf(decision);
-  if (isGrpc(request)) return { head: grpcHead(decision.code, body, told), body: '' };
+  const body = decision.direct?.body ?? bodyOf(decision);
+  const given = givenFields(decision);
+  if (isGrpc(request)) {
+    const message = body === '' ? denied : body.slice(0, messageChars).toWellFormed();
+    const more = keepFields(given, (name) => name !== 'content-type' && !name.startsWith('grpc-'));
+    return { head: grpcHead(decision.code, message, [...more, ...told]), body: '' };
+  }
+  const typed = body === '' || firstOf(given, 'content-type') !== undefined;
+  const challenged = firstOf(given, 'www-authenticate') !== undefined || decision.direct !== undefined;
   const fields = [
-    ...['content-type', 'text/plain', 'content-length', String(Buffer.byteLength(body))],
-    ...(decision.status === 401 ? ['www-authenticate', 'Bearer error="invalid_token"'] : []),
+    ...(typed ? [] : ['content-type', 'text/plain']),
+    ...['content-length', String(Buffer.byteLength(body))],
+    ...(decision.status === 401 && !challenged ? ['www-authenticate', 'Bearer error="invalid_token"'] : []),
+    ...given,
     ...told,
   ];
   return { head: { status: decision.status, reason: '', fields }, body };
+}
+
+/** What the decision puts on the answer; never what frames it, nor what only a sidecar says. */
+function givenFields({ responseChanges }: Decision): Fields {
+  const head = { status: 0, reason: '', fields: changeHeaders([], responseChanges) };
+  return cleanResponse(head, 'service').fields;
 }
 
 /** An answer of the sidecar that is no decision: something behind it failed. */

@@ -122,6 +122,31 @@ describe('through a pair of sidecars', () => {
     expect(heard).toBe(0);
   });
 
+  test('a refusal in the words of a provider reaches the caller, and only its words do', async () => {
+    world.rule(() => ({
+      effect: 'deny',
+      httpStatus: 403,
+      directive: {
+        requestHeaderOperations: [],
+        responseHeaderOperations: [
+          { name: 'content-type', value: 'application/json', operation: 2 },
+          { name: 'x-risk-reason', value: 'too much', operation: 2 },
+          { name: 'transfer-encoding', value: 'chunked', operation: 2 },
+          { name: 'x-garrison-decision', value: 'forged', operation: 2 },
+        ],
+        directResponseCode: 429,
+        directResponseBody: '{"risk":"high"}',
+      },
+    }));
+    const { status, text } = await once1('GET /pay HTTP/1.1');
+    expect(status).toBe(429);
+    expect(text).toContain('content-type: application/json\r\n');
+    expect(text).toContain('x-risk-reason: too much\r\n');
+    expect(text).toMatch(/x-garrison-decision: decision-[0-9]+\r\n/);
+    expect(text).not.toMatch(/text\/plain|chunked|forged/);
+    expect(text.endsWith('\r\n\r\n{"risk":"high"}')).toBe(true);
+  });
+
   test('header changes and an answer in the place of the service', async () => {
     serve = (incoming, response) => {
       response.setHeader('server', 'secret');
