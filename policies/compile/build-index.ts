@@ -1,8 +1,8 @@
 import { eachLightly } from '#schema/index.ts';
 import type { Steps } from '#schema/index.ts';
 import type { Clause, CompiledRule } from './compiled-rule.ts';
-import { KeyChoice, KeyCounts } from './key-counts.ts';
-import type { CountedKey } from './key-counts.ts';
+import type { Key } from './field-test.ts';
+import { KeyCounts } from './key-counts.ts';
 import { RestIndex } from './rest-index.ts';
 import { RuleIndex } from './rule-index.ts';
 
@@ -33,17 +33,17 @@ class IndexBuilder {
   *build(rules: readonly CompiledRule[], depth: number, finer: boolean): Steps<RuleIndex> {
     const counts = new KeyCounts();
     for (const rule of rules) {
-      counts.add(rule);
+      countKeys(rule, counts);
       yield;
     }
     if (finer) this.#keysLeft -= counts.counted;
-    yield* eachLightly(rules, (rule) => countTables(choicesOf(rule, counts)));
+    yield* eachLightly(rules, (rule) => countTables(choicesOf(rule, counts), counts));
     const index = new RuleIndex();
     const rest: CompiledRule[] = [];
     for (const rule of rules) {
-      const best = bestOf(choicesOf(rule, counts));
+      const best = bestOf(choicesOf(rule, counts), counts);
       if (best === undefined || (finer && best.cost >= rules.length)) rest.push(rule);
-      else for (const { key } of best.keys) index.posting(key).add(rule);
+      else for (const key of best.keys) index.posting(key).add(rule);
       yield;
     }
     if (rest.length > 0) index.rest = yield* RestIndex.over(rest);
@@ -60,8 +60,19 @@ class IndexBuilder {
   }
 }
 
-function choicesOf({ must, anyOf }: CompiledRule, counts: KeyCounts): KeyChoice[] {
-  const choices = must.map((test) => counts.of(test));
+/** Keys to put a rule under, and how many rules a request that has one of them must be compared with, at the worst. */
+interface Choice {
+  readonly keys: readonly Key[];
+  readonly cost: number;
+}
+
+function countKeys({ must, anyOf }: CompiledRule, counts: KeyCounts): void {
+  for (const test of must) counts.add(test.keys());
+  for (const clauses of anyOf) for (const clause of clauses) for (const test of clause.must) counts.add(test.keys());
+}
+
+function choicesOf({ must, anyOf }: CompiledRule, counts: KeyCounts): Choice[] {
+  const choices = must.map((test) => choiceOf(test.keys(), counts));
   for (const clauses of anyOf) {
     const choice = choiceOfClauses(clauses, counts);
     if (choice !== undefined) choices.push(choice);
@@ -70,32 +81,36 @@ function choicesOf({ must, anyOf }: CompiledRule, counts: KeyCounts): KeyChoice[
 }
 
 /** A request may match any of the clauses, so the rule must be found by each: by the best list of each. */
-function choiceOfClauses(clauses: readonly Clause[], counts: KeyCounts): KeyChoice | undefined {
-  const keys: CountedKey[] = [];
+function choiceOfClauses(clauses: readonly Clause[], counts: KeyCounts): Choice | undefined {
+  const keys: Key[] = [];
   for (const { must } of clauses) {
-    const best = bestOf(must.map((test) => counts.of(test)));
+    const all = must.map((test) => choiceOf(test.keys(), counts));
+    const best = bestOf(all, counts);
     if (best === undefined) return undefined;
     for (const key of best.keys) keys.push(key);
   }
-  return new KeyChoice(keys);
+  return choiceOf(keys, counts);
 }
 
-function bestOf(choices: readonly KeyChoice[]): KeyChoice | undefined {
-  let best: KeyChoice | undefined;
-  for (const choice of choices) if (best === undefined || isBetter(choice, best)) best = choice;
+function choiceOf(keys: readonly Key[], counts: KeyCounts): Choice {
+  return { keys, cost: counts.cost(keys) };
+}
+
+function bestOf(choices: readonly Choice[], counts: KeyCounts): Choice | undefined {
+  let best: Choice | undefined;
+  for (const choice of choices) if (best === undefined || isBetter(choice, best, counts)) best = choice;
   return best;
 }
 
-function isBetter(a: KeyChoice, b: KeyChoice): boolean {
-  const [costOfA, costOfB] = [a.cost, b.cost];
-  if (costOfA !== costOfB) return costOfA < costOfB;
-  const [servedByA, servedByB] = [a.served, b.served];
+function isBetter(a: Choice, b: Choice, counts: KeyCounts): boolean {
+  if (a.cost !== b.cost) return a.cost < b.cost;
+  const [servedByA, servedByB] = [counts.served(a.keys), counts.served(b.keys)];
   return servedByA === servedByB ? a.keys.length < b.keys.length : servedByA > servedByB;
 }
 
 /** Counts a rule for the tables that it can stand in at the lowest cost. */
-function countTables(choices: readonly KeyChoice[]): void {
+function countTables(choices: readonly Choice[], counts: KeyCounts): void {
   let lowest = Infinity;
-  for (const { cost } of choices) if (cost < lowest) lowest = cost;
-  for (const choice of choices) if (choice.cost === lowest) choice.serve();
+  for (const { cost } of choices) lowest = Math.min(lowest, cost);
+  for (const { keys, cost } of choices) if (cost === lowest) counts.serve(keys);
 }

@@ -1,96 +1,72 @@
 import { upsertIn } from './block-table.ts';
-import type { CompiledRule } from './compiled-rule.ts';
-import type { FieldTest, Key } from './field-test.ts';
-
-/** A key, and how many rules have it. */
-export interface CountedKey {
-  readonly key: Key;
-  readonly table: Table;
-  rules: number;
-}
+import type { Key } from './field-test.ts';
 
 /** All the keys that are looked up by one thing about a request. */
 interface Table {
   /** How many rules can stand in it, and nowhere better. */
   serves: number;
-  readonly byKind: Map<string, Map<string | number, CountedKey>>;
+  /** How many rules have a key, by its kind and its value. */
+  readonly rules: Map<string, Map<string | number, number>>;
 }
 
-/** How many of a list of rules have a key. */
+/**
+ * How many of a list of rules have a key. Nothing is kept but numbers: thousands of objects that live as long as an index is
+ * built would fill the old generation at every change.
+ */
 export class KeyCounts {
   readonly #tables = new Map<string, Table>();
-  readonly #byTest = new Map<FieldTest, KeyChoice>();
   /** How many keys were looked at. */
   counted = 0;
 
-  add({ must, anyOf }: CompiledRule): void {
-    for (const test of must) this.#count(test);
-    for (const clauses of anyOf) for (const clause of clauses) for (const test of clause.must) this.#count(test);
-  }
-
-  of(test: FieldTest): KeyChoice {
-    const known = this.#byTest.get(test);
-    if (known !== undefined) return known;
-    const choice = new KeyChoice(test.keys().map((key) => this.#counter(key)));
-    this.#byTest.set(test, choice);
-    return choice;
-  }
-
-  #count(test: FieldTest): void {
-    const { keys } = this.of(test);
+  add(keys: readonly Key[]): void {
     this.counted += keys.length;
-    for (const key of keys) key.rules += 1;
-  }
-
-  #counter(key: Key): CountedKey {
-    const table = upsertIn(this.#tables, tableName(key), newTable);
-    const byValue = upsertIn(table.byKind, key.kind === 'text' ? key.pattern.kind : key.kind, newMap);
-    const value = valueOf(key);
-    let counted = byValue.get(value);
-    if (counted === undefined) {
-      // Presence tells no rules apart.
-      counted = { key, table, rules: key.kind === 'text' && key.pattern.kind === 'any' ? Infinity : 0 };
-      byValue.set(value, counted);
+    for (const key of keys) {
+      const byValue = upsertIn(this.#table(key).rules, kindOf(key), newCounts);
+      const value = valueOf(key);
+      byValue.set(value, (byValue.get(value) ?? 0) + 1);
     }
-    return counted;
-  }
-}
-
-/** Keys to put a rule under. */
-export class KeyChoice {
-  readonly keys: readonly CountedKey[];
-
-  constructor(keys: readonly CountedKey[]) {
-    this.keys = keys;
   }
 
   /** How many rules a request that has one of the keys must be compared with, at the worst. */
-  get cost(): number {
+  cost(keys: readonly Key[]): number {
     let most = 0;
-    for (const { rules } of this.keys) if (rules > most) most = rules;
+    for (const key of keys) most = Math.max(most, this.#rules(key));
     return most;
   }
 
+  /** Counts a rule that can stand where the keys stand. */
+  serve(keys: readonly Key[]): void {
+    let last: Table | undefined;
+    // The keys of one table stand together.
+    for (const key of keys) {
+      const table = this.#table(key);
+      if (table !== last) (last = table).serves += 1;
+    }
+  }
+
   /** How many rules can stand where the keys stand. */
-  get served(): number {
+  served(keys: readonly Key[]): number {
     let least = Infinity;
-    for (const { table } of this.keys) if (table.serves < least) least = table.serves;
+    for (const key of keys) least = Math.min(least, this.#table(key).serves);
     return least;
   }
 
-  /** Counts a rule that can stand here. */
-  serve(): void {
-    let last: Table | undefined;
-    // The keys of one table stand together.
-    for (const { table } of this.keys) if (table !== last) (last = table).serves += 1;
+  #rules(key: Key): number {
+    // Presence tells no rules apart.
+    if (key.kind === 'text' && key.pattern.kind === 'any') return Infinity;
+    return this.#table(key).rules.get(kindOf(key))?.get(valueOf(key)) ?? 0;
+  }
+
+  #table(key: Key): Table {
+    return upsertIn(this.#tables, tableName(key), newTable);
   }
 }
 
 function newTable(): Table {
-  return { serves: 0, byKind: new Map() };
+  return { serves: 0, rules: new Map() };
 }
 
-function newMap(): Map<string | number, CountedKey> {
+function newCounts(): Map<string | number, number> {
   return new Map();
 }
 
@@ -105,6 +81,10 @@ function tableName(key: Key): string {
     default:
       return key satisfies never;
   }
+}
+
+function kindOf(key: Key): string {
+  return key.kind === 'text' ? key.pattern.kind : key.kind;
 }
 
 function valueOf(key: Key): string | number {
