@@ -1,11 +1,12 @@
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import type { ServerResponse } from 'node:http';
 import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { toBundleDocument } from '#ca/bundle/write-bundle.ts';
 import { parseSpiffeId, parseTrustDomain } from '#ca/spiffe-id.ts';
 import type { FederationConfig, FederationEndpoint } from '#runtime/config/federation-config.ts';
 import { systemClock } from '#runtime/clock.ts';
@@ -15,11 +16,15 @@ import { StateFolder } from '#runtime/state-folder.ts';
 import { KeptBundles } from '#services/ca/federation/kept-bundle.ts';
 import { Relationship, type RelationshipOptions } from '#services/ca/federation/relationship.ts';
 import { TestPki } from '#test/fakes/mesh-pki.ts';
+import { OpensslAuthority } from '#test/fakes/openssl-authority.ts';
 import { webCertificate, type WebFiles } from '#test/fakes/web-certificate.ts';
 import { X509Certificate } from 'node:crypto';
 
 const folder = mkdtempSync(join(tmpdir(), 'gfc-'));
 const trustDomain = parseTrustDomain('other.test');
+const authority = new OpensslAuthority();
+const parent = authority.root('corp', 'ec');
+const corp = new X509Certificate(parent.certificate).raw;
 let web: WebFiles;
 let pki: TestPki;
 let byName: Server;
@@ -28,6 +33,10 @@ let answer: (response: ServerResponse, path: string) => void;
 let told: string[];
 let state: StateFolder;
 
+/** A root that names a trust domain as SPIRE's do, and one that names none. */
+const rootOf = (uri: string): Buffer => new X509Certificate(authority.under(parent, 'named', { uri }).certificate).raw;
+const documentOf = (roots: readonly Uint8Array[], sequence: number, refreshHintSeconds = 60): string =>
+  JSON.stringify(toBundleDocument({ trustDomain, roots, jwtKeys: [], sequence, refreshHintSeconds }));
 const bundle = (sequence: number): string => JSON.stringify({ keys: [], spiffe_sequence: sequence });
 const says =
   (text: string | Buffer, status = 200) =>
@@ -60,6 +69,7 @@ afterAll(() => {
     server.closeAllConnections();
   }
   rmSync(folder, { recursive: true });
+  authority[Symbol.dispose]();
 });
 beforeEach(() => {
   told = [];
@@ -68,8 +78,12 @@ beforeEach(() => {
 
 const portOf = (server: Server): number => (server.address() as AddressInfo).port;
 
-function relationship(endpoint: FederationEndpoint, more: Partial<RelationshipOptions> = {}): Relationship {
-  const config: FederationConfig = { trustDomain, endpoint, bundle: undefined, refreshMs: undefined };
+function relationship(
+  endpoint: FederationEndpoint,
+  more: Partial<RelationshipOptions> = {},
+  file?: string,
+): Relationship {
+  const config: FederationConfig = { trustDomain, endpoint, bundle: file, refreshMs: undefined };
   return new Relationship(config, {
     kept: new KeptBundles(state),
     rootsOf: () => pki.bundle.map((pem) => new X509Certificate(pem).raw),
@@ -187,6 +201,68 @@ describe('a bundle endpoint', () => {
     expect(relationship(webEndpoint()).current).toMatchObject({ from: 'endpoint', document: { sequence: 10n } });
     one.set(Buffer.from(bundle(2)));
     expect(relationship(webEndpoint()).current).toMatchObject({ from: 'operator', document: { sequence: 2n } });
+  });
+
+  test('that leaves its sequence out, or says other things under the same one, brings nothing back', async () => {
+    const root = rootOf('spiffe://other.test');
+    const unnumbered = JSON.stringify({ keys: [] });
+    answer = says(unnumbered);
+    const one = relationship(webEndpoint());
+    await one.refresh();
+    await one.refresh();
+    answer = says(documentOf([root], 12));
+    await one.refresh();
+    for (const over of [() => one, () => relationship(webEndpoint())]) {
+      const asking = over();
+      const refused: readonly [string, RegExp][] = [
+        [unnumbered, /came without `spiffe_sequence`, after one with 12/],
+        [bundle(1), /went back from 12 to 1/],
+        [documentOf([rootOf('spiffe://other.test')], 12), /other keys under the same `spiffe_sequence`, 12/],
+        [documentOf([], 12), /other keys under the same `spiffe_sequence`, 12/],
+      ];
+      for (const [next, reason] of refused) {
+        answer = says(next);
+        await expect(asking.refresh()).rejects.toMatchObject({
+          message: expect.stringMatching(reason),
+          remedy: expect.stringContaining('garrison identity bundle set'),
+        });
+        expect(asking.current?.document).toMatchObject({ sequence: 12n, roots: [root] });
+      }
+    }
+    // The same keys told in another way are the same keys.
+    answer = says(documentOf([root], 12, 7));
+    await one.refresh();
+    expect(one.current?.document.refreshHintSeconds).toBe(7);
+    // An operator may begin anew, with or without a number.
+    one.set(Buffer.from(unnumbered));
+    answer = says(bundle(3));
+    await one.refresh();
+    expect(one.current?.document.sequence).toBe(3n);
+  });
+
+  test('that shows a root of another trust domain is refused whole, and so is a file that does', async () => {
+    const [own, foreign] = [rootOf('spiffe://other.test'), rootOf('spiffe://elsewhere.test')];
+    answer = says(documentOf([corp], 1));
+    const [web, svid] = [relationship(webEndpoint()), relationship(spiffeEndpoint())];
+    await Promise.all([web.refresh(), svid.refresh()]);
+    for (const roots of [[foreign], [own, foreign], [corp, foreign], [rootOf('SPIFFE://other.test')]]) {
+      const text = documentOf(roots, 2);
+      answer = says(text);
+      for (const one of [web, svid]) {
+        await expect(one.refresh()).rejects.toThrow(/has a root of `spiffe:\/\/(elsewhere|other)\.test`/i);
+        expect(one.current?.document.roots).toEqual([corp]);
+      }
+      const file = join(folder, 'given.json');
+      writeFileSync(file, text);
+      expect(() => relationship(webEndpoint(), {}, file)).toThrow(/has a root of/);
+    }
+    answer = says(documentOf([own, corp], 2));
+    await web.refresh();
+    expect(web.current?.document.roots).toHaveLength(2);
+    // What was kept before anybody looked at the names is as good as nothing.
+    const kept = { from: 'endpoint', at: new Date().toISOString(), text: documentOf([foreign], 3) };
+    state.write('ca/federation/other.test.json', JSON.stringify(kept), 0o644);
+    expect(relationship(webEndpoint()).current).toBeUndefined();
   });
 
   test('that never answers is given up in time', async () => {

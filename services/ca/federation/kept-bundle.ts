@@ -1,5 +1,5 @@
-import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { foreignRootName } from '#ca/bundle/foreign-root.ts';
 import { readBundle, type BundleDocument } from '#ca/bundle/read-bundle.ts';
 import type { TrustDomain } from '#ca/spiffe-id.ts';
 import { GarrisonError } from '#proto/errors/index.ts';
@@ -16,7 +16,7 @@ export interface FederatedBundle {
 /** Federation bundles that hold more are nobody's idea of a bundle. */
 const maxBytes = 1024 * 1024;
 
-export function parseBundle(bytes: Uint8Array, from: FederatedBundle['from'], at: Date): FederatedBundle {
+function parseBundle(bytes: Uint8Array, from: FederatedBundle['from'], at: Date): FederatedBundle {
   if (bytes.length > maxBytes) throw new GarrisonError('INVALID_ARGUMENT', 'the trust bundle is larger than 1 MiB');
   const text = utf8(bytes);
   if (/^\s*-----BEGIN /.test(text)) {
@@ -27,16 +27,20 @@ export function parseBundle(bytes: Uint8Array, from: FederatedBundle['from'], at
   return { document: readBundle(text), text, from, at };
 }
 
-/** Whose a document is stands nowhere in it, but its roots may say so (X509-SVID §3.1): a file taken for another. */
-export function refuseForeignRoots({ document }: FederatedBundle, trustDomain: TrustDomain): void {
-  for (const der of document.roots) {
-    const names = (new X509Certificate(der).subjectAltName ?? '').split(', ');
-    const uri = names.find((name) => name.startsWith('URI:spiffe://'))?.slice(4);
-    if (uri === undefined || uri === `spiffe://${trustDomain}` || uri.startsWith(`spiffe://${trustDomain}/`)) continue;
-    throw new GarrisonError('INVALID_ARGUMENT', `the bundle has a root of \`${uri.slice(0, 300)}\``, {
-      remedy: `give the bundle of \`${trustDomain}\`, which an authority of it shows`,
-    });
-  }
+/** What came in for a trust domain, whichever way. One root of another makes all of it worth nothing: it was mixed up. */
+export function takeBundle(
+  trustDomain: TrustDomain,
+  ...[bytes, from, at]: Parameters<typeof parseBundle>
+): FederatedBundle {
+  const taken = parseBundle(bytes, from, at);
+  const other = foreignRootName(taken.document.roots, trustDomain);
+  if (other === undefined) return taken;
+  throw new GarrisonError('INVALID_ARGUMENT', `the bundle has a root of \`${other.slice(0, 300)}\``, {
+    remedy:
+      from === 'endpoint'
+        ? `\`url\` has to be the bundle endpoint of \`${trustDomain}\``
+        : `give the bundle of \`${trustDomain}\`, which an authority of it shows`,
+  });
 }
 
 function utf8(bytes: Uint8Array): string {
@@ -63,7 +67,7 @@ export class KeptBundles {
   read(trustDomain: TrustDomain, file: string | undefined): FederatedBundle | undefined {
     const kept = this.#kept(trustDomain);
     if (file === undefined) return kept;
-    const given = parseBundle(readGiven(file), 'file', new Date(0));
+    const given = takeGiven(trustDomain, file);
     return kept === undefined || newer(given, kept) ? given : kept;
   }
 
@@ -73,7 +77,9 @@ export class KeptBundles {
     if (written === undefined) return undefined;
     try {
       const { from, at, text } = JSON.parse(written) as { from: FederatedBundle['from']; at: string; text: string };
-      return parseBundle(Buffer.from(text), from, new Date(at));
+      const kept = parseBundle(Buffer.from(text), from, new Date(at));
+      // Kept before names were looked at: the endpoint gives it once more, and is told why it is not taken.
+      return foreignRootName(kept.document.roots, trustDomain) === undefined ? kept : undefined;
     } catch (cause) {
       throw new GarrisonError('DATA_LOSS', `\`${this.#state.join(name)}\` is not what was written there`, {
         remedy: 'remove it, and give the bundle again with `garrison identity bundle set`',
@@ -91,6 +97,18 @@ export function newer({ document: a }: FederatedBundle, { document: b }: Federat
 /** A trust domain has no character that means something in a path, and never is `.` or `..` with this ending. */
 function nameOf(trustDomain: TrustDomain): string {
   return `ca/federation/${trustDomain}.json`;
+}
+
+/** Its faults are told with the file they are in. */
+function takeGiven(trustDomain: TrustDomain, file: string): FederatedBundle {
+  const bytes = readGiven(file);
+  try {
+    return takeBundle(trustDomain, bytes, 'file', new Date(0));
+  } catch (cause) {
+    if (!(cause instanceof GarrisonError)) throw cause;
+    const { code, message, remedy } = cause;
+    throw new GarrisonError(code, message, { place: file, ...(remedy === undefined ? {} : { remedy }), cause });
+  }
 }
 
 function readGiven(file: string): Uint8Array {

@@ -4,7 +4,8 @@ import type { Clock } from '#runtime/clock.ts';
 import type { FederationConfig } from '#runtime/config/federation-config.ts';
 import type { Logger } from '#runtime/logger.ts';
 import { fetchBundle, type RootsOf } from './fetch-bundle.ts';
-import { newer, parseBundle, refuseForeignRoots, type FederatedBundle, type KeptBundles } from './kept-bundle.ts';
+import { takeBundle, type FederatedBundle, type KeptBundles } from './kept-bundle.ts';
+import { refuseGoingBack } from './refuse-going-back.ts';
 
 export interface RelationshipOptions {
   readonly kept: KeptBundles;
@@ -79,9 +80,7 @@ export class Relationship {
 
   /** An operator's word. It may also go back in sequence: the other authority may have begun anew. */
   set(bytes: Uint8Array): void {
-    const given = parseBundle(bytes, 'operator', this.#options.clock.now());
-    refuseForeignRoots(given, this.config.trustDomain);
-    this.#take(given);
+    this.#take(takeBundle(this.config.trustDomain, bytes, 'operator', this.#options.clock.now()));
   }
 
   async #ask(): Promise<void> {
@@ -98,8 +97,8 @@ export class Relationship {
     }
     try {
       const bytes = await fetchBundle(endpoint, { clock, rootsOf, signal });
-      const fetched = parseBundle(bytes, 'endpoint', clock.now());
-      this.#refuseOlder(fetched);
+      const fetched = takeBundle(trustDomain, bytes, 'endpoint', clock.now());
+      if (this.#current !== undefined) refuseGoingBack(trustDomain, this.#current.document, fetched.document);
       onFetched(trustDomain, this.#take(fetched) ? 'new' : 'same');
       this.#answered = fetched.at;
       this.#failures = 0;
@@ -112,16 +111,6 @@ export class Relationship {
       logger.warn('federated bundle not fetched', { trustDomain, url: endpoint.url.href, error });
       throw error;
     }
-  }
-
-  /** An older document would bring back keys that were revoked since. */
-  #refuseOlder(fetched: FederatedBundle): void {
-    const { trustDomain } = this.config;
-    if (this.#current === undefined || !newer(this.#current, fetched)) return;
-    const [from, to] = [this.#current.document.sequence, fetched.document.sequence];
-    throw new GarrisonError('FAILED_PRECONDITION', `the bundle of \`${trustDomain}\` went back from ${from} to ${to}`, {
-      remedy: 'if that authority has begun anew, give its bundle once with `garrison identity bundle set`',
-    });
   }
 
   /** Whether it says anything new. */
