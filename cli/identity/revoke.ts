@@ -10,7 +10,12 @@ export const verb = declareVerb({
   flags: {
     serial: { kind: 'string', value: 'SERIAL', describe: 'one certificate' },
     ...identityFlags,
-    authority: { kind: 'string', value: 'ID', describe: 'an authority that signs no more: its root leaves the bundle' },
+    authority: {
+      kind: 'string',
+      value: 'ID',
+      describe:
+        'an authority that signs no more: its root leaves the bundle; where another one stands under it, it alone is refused',
+    },
     reason: { kind: 'string', value: 'TEXT', describe: 'for the record' },
     ...adminFlags,
   },

@@ -211,6 +211,25 @@ describe('a plugged-in authority', () => {
     expect(bundle).toEqual(['O=Corp\nCN=edwards']);
   });
 
+  test('a root that has signed by itself is not revoked while what signs stands under it; an intermediate beside it is', async () => {
+    plugIn(files, first, [first], { 'cert-chain.pem': undefined });
+    await using running = await start();
+    const signs = (count: number): Promise<Status> =>
+      until(running, ({ authorities: all }) => all[count - 1]?.signs === true);
+    plugIn(files, issuing, [first]);
+    const [root] = (await signs(2)).authorities;
+    const revoke = (id = ''): ReturnType<typeof runVerb> =>
+      runVerb(['identity', 'revoke', '--authority', id], { cwd: folder });
+    const refused = await revoke(root?.id);
+    expect(refused.code).not.toBe(0);
+    expect(refused.stderr).toContain('neither can be refused without the other');
+    plugIn(files, sameRoot, [first]);
+    const [, between] = (await signs(3)).authorities;
+    expect(await revoke(between?.id)).toMatchObject({ code: 0 });
+    expect((await status(running)).authorities.map(({ state }) => state)).toEqual(['old', 'revoked', 'active']);
+    expect((await mint()).bundle).toEqual(['O=Corp\nCN=first root']);
+  });
+
   test('with files that are no good the process does not start, and says why', async () => {
     plugIn(files, issuing, [second]);
     await expect(start()).rejects.toMatchObject({ message: expect.stringContaining('does not lead to any') });

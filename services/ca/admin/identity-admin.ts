@@ -126,7 +126,7 @@ function changeAuthority(desk: AuthorityDesk, step: string, id: string): Promise
     case 'taint':
       return desk.taint(id);
     case 'revoke':
-      return desk.revoke(id);
+      return desk.revokeAlone(id);
     case 'renew-issuing':
       return desk.renewIssuing();
     default:

@@ -1,4 +1,4 @@
-import type { Issuer } from '#ca/issue/issuer.ts';
+import { readIssuer, type Issuer } from '#ca/issue/issuer.ts';
 import type { JwtKey } from '#ca/jwt/jwt-key.ts';
 import type { JwtSigner } from '#ca/jwt/mint-jwt.ts';
 import type { PublicKey } from '#ca/keys/public-key.ts';
@@ -106,11 +106,11 @@ export class Authorities {
    */
   refused(now: Date): readonly Uint8Array[] {
     const roots = new Set(this.bundle().map(textOf));
-    const trusted = new Set(this.trusted().flatMap(({ chain }) => chain.map(textOf)));
+    const trusted = this.trusted();
     return this.#all
       .filter(({ state, root, issuing }) => state === 'revoked' && roots.has(textOf(root.der)) && !ended(issuing, now))
-      .map(({ issuing }) => issuing.der)
-      .filter((der) => !trusted.has(textOf(der)));
+      .filter((revoked) => !trusted.some((one) => standsUnder(one, revoked)))
+      .map(({ issuing }) => issuing.der);
   }
 
   /** Roots of somebody else's that count beside those of the authorities. */
@@ -140,6 +140,11 @@ export function refuseOwnKey({ issuing, root }: Authority, key: PublicKey): void
 
 function distinct(ders: readonly Uint8Array[]): Uint8Array[] {
   return [...new Map(ders.map((der) => [textOf(der), der])).values()];
+}
+
+/** Whether what one signs can be verified only by way of the other's key: it is a root's, or that of somebody between. */
+export function standsUnder({ chain }: Authority, { issuing }: Authority): boolean {
+  return chain.some((der) => sameKey(readIssuer(der).publicKey, issuing.publicKey));
 }
 
 /** Whether a certificate's time is over. */

@@ -4,7 +4,7 @@ import { readPublicKey } from '#ca/keys/public-key.ts';
 import type { Signer } from '#ca/keys/signer.ts';
 import { GarrisonError } from '#proto/errors/index.ts';
 import type { AuthorityRecord, AuthorityState } from '../ledger/port.ts';
-import type { Authorities, Authority } from './authorities.ts';
+import { standsUnder, type Authorities, type Authority } from './authorities.ts';
 import { keyRoles, type KeyPlace, type KeyRole } from '../keys/key-store.ts';
 import { writeAuthorityFiles, type AuthorityOptions } from './authority-files.ts';
 import { createIssuing } from './create-authority.ts';
@@ -77,6 +77,16 @@ export class AuthorityDesk {
       if (authority.state !== 'old') throw this.#refuse(authority, 'only an old authority can be tainted');
       await this.#put([this.#moved(authority, 'tainted')]);
       return this.#find(id);
+    });
+  }
+
+  /** The same at somebody's word, who is told where it cannot be: what signs now would go with it. */
+  revokeAlone(id: string): Promise<Authority> {
+    const [authority, active] = [this.#find(id), this.#authorities.active()];
+    if (authority.id === active.id || !standsUnder(active, authority)) return this.revoke(id);
+    const message = `the authority \`${active.id}\`, which signs now, stands under the key of \`${id}\``;
+    throw new GarrisonError('FAILED_PRECONDITION', `${message}: neither can be refused without the other`, {
+      remedy: 'let an authority sign that stands under another root, and revoke both',
     });
   }
 
