@@ -35,6 +35,9 @@ const node = object({
 
 const ttl = duration({ minMs: 1000, maxMs: 90 * 24 * 3_600_000 });
 
+/** As long as a workload's certificate below lives by itself. */
+const shortestIntermediateMs = 3_600_000;
+
 const spec = check(
   object({
     spiffeId: field(string({ minLength: 1 }), { describe: 'The identity, in full.' }),
@@ -55,6 +58,13 @@ const spec = check(
   }),
   (value, here) => {
     checkTogether(value.selectors, value.node !== undefined, here);
+    if (value.downstream && value.x509Ttl !== undefined && value.x509Ttl < shortestIntermediateMs) {
+      here.warn(
+        'is the life of an authority’s certificate, and no certificate below it lives longer; a pause of half of that stops it',
+        'write `1h` at least; a day or more lets the authority above be away',
+        'x509Ttl',
+      );
+    }
     const [id, account] = [here.has('spiffeId'), here.has('serviceAccount')];
     if (id && account)
       here.fault('`spiffeId` and `serviceAccount` exclude each other', 'keep one of them', 'serviceAccount');

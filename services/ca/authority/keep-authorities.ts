@@ -9,6 +9,10 @@ import type { RenewalTrouble } from './renewal-trouble.ts';
 
 const lookMs = 3_600_000;
 const day = 86_400_000;
+/** Between two intermediates from above. */
+const soonestMs = 10_000;
+/** Whoever prepared an authority by hand is about to activate it, too. */
+const leaveToOperatorMs = 60_000;
 /** Between making a new root known and signing under it; as `garrison identity rotate` waits. */
 export const makeKnownMs = 10_000;
 
@@ -97,7 +101,8 @@ function rootEndsWithin(ms: number, { root: { validity } }: Authority, now: Date
 
 function dueActivation({ root }: Authority, prepared: Authority | undefined, now: Date): Due | undefined {
   if (prepared === undefined) return undefined;
-  const due = left(root.validity.notAfter, now) <= Math.min(lifeOf(root.validity) / 6, 7 * day);
+  const late = left(root.validity.notAfter, now) <= Math.min(lifeOf(root.validity) / 6, 7 * day);
+  const due = late && left(now, prepared.since) >= leaveToOperatorMs;
   return due ? { step: 'activate', authority: prepared } : undefined;
 }
 
@@ -110,15 +115,26 @@ function dueIntermediate(active: Authority, now: Date): Due | undefined {
   return due ? { step: 'renew-issuing', authority: active } : undefined;
 }
 
-/** An authority above may be away for long: it is asked when half of the life is left. */
+/**
+ * An authority above may be away for long: it is asked when half of the life is left, counted from when it was had. Its
+ * beginning is set back, and of a short life that is a part that counts.
+ */
 function dueFromAbove(active: Authority, prepared: Authority | undefined, now: Date): Due | undefined {
   if (prepared !== undefined) {
-    const known = now.getTime() - prepared.since.getTime() >= makeKnownMs;
-    return known ? { step: 'activate', authority: prepared } : undefined;
+    const due = left(now, prepared.since) >= makeKnownMs + leaveToOperatorMs / 10;
+    return due ? { step: 'activate', authority: prepared } : undefined;
   }
-  const { validity } = active.issuing;
-  const due = left(validity.notAfter, now) <= lifeOf(validity) / 2;
+  const { since, issuing } = active;
+  const { notBefore, notAfter } = issuing.validity;
+  const life = left(notAfter, notBefore < since ? since : notBefore);
+  // Where the one above ends soon itself, what it gives is half over at once: that is no reason to ask without pause.
+  const due = left(notAfter, now) <= life / 2 && left(now, since) >= soonestMs;
   return due ? { step: 'renew-issuing', authority: active } : undefined;
+}
+
+/** Whoever missed the first word has others. */
+function dayOf(now: Date): string {
+  return now.toISOString().slice(0, 10);
 }
 
 function left(until: Date, now: Date): number {
@@ -137,57 +153,105 @@ interface Keeping {
   readonly trouble: RenewalTrouble;
 }
 
-/** Looks every hour for what is due and does it; what cannot be done (the root's key is in a safe) is said, every hour. */
+/**
+ * Does what is due when it is due. What cannot be done (the root's key is in a safe, the authority above is away) is said
+ * once a day and for each reason, and tried again until it can.
+ */
 export async function keepAuthorities(
   authorities: Authorities,
   desk: AuthorityDesk,
   { clock, logger, signal, rules, trouble }: Keeping,
 ): Promise<void> {
-  let failed = false;
   // A key that was brought back for one signature is not one that lives here.
   const elsewhere = new Set<string>();
+  const warned = new Set<string>();
+  let failures = 0;
+  let told = '';
   while (!signal.aborted) {
+    // Before anything is read: what changes from here on is looked at again.
+    using change = nextChange(authorities, signal);
     trouble.look(clock.now());
     const away = await isRootElsewhere(authorities, desk, elsewhere);
-    const due = failed ? undefined : dueStep(authorities.all, clock.now(), rules, away);
-    failed = false;
-    if (due !== undefined) {
+    const due = dueStep(authorities.all, clock.now(), rules, away);
+    if (due === undefined) {
+      failures = 0;
+      told = '';
+      trouble.over(clock.now());
+      if (rules.kind === 'plugged-in') warnOfEnd(authorities.all, clock.now(), logger, warned);
+    } else {
       try {
         await take(desk, due);
+        failures = 0;
         trouble.over(clock.now());
+        continue;
       } catch (error) {
-        failed = true;
-        trouble.failed(due.step, due.authority.id, asGarrisonError(error), clock.now());
-        const fields = { step: due.step, authority: due.authority.id, error };
-        if (due.step === 'replace-root') logger.warn('the root ends and is not replaced by itself', fields);
-        else logger.error('authority cannot be renewed', fields);
+        failures += 1;
+        const known = asGarrisonError(error);
+        trouble.failed(due.step, due.authority.id, known, clock.now());
+        trouble.look(clock.now());
+        const news = `${dayOf(clock.now())} ${due.step} ${due.authority.id} ${known.describe()}`;
+        if (news !== told) tell(due, known, logger);
+        told = news;
       }
-      continue;
     }
-    if (rules.kind === 'plugged-in') warnOfEnd(authorities.all, clock.now(), logger);
-    await clock.sleep(patience(authorities.all, clock.now()), signal);
+    const now = clock.now();
+    const dueIn = failures > 0 ? retryMs(failures, authorities.all, now) : untilDue(authorities.all, now, rules, away);
+    await clock.sleep(Math.min(dueIn, untilEnd(authorities.all, now)), change.signal);
   }
 }
 
+function tell({ step, authority: { id } }: Due, error: GarrisonError, logger: Logger): void {
+  const fields = { step, authority: id, error };
+  if (step === 'replace-root') logger.warn('the root ends and is not replaced by itself', fields);
+  else logger.error('authority cannot be renewed', fields);
+}
+
+/** Aborts when the authorities are others, or with the given signal. */
+function nextChange(authorities: Authorities, signal: AbortSignal): Disposable & { readonly signal: AbortSignal } {
+  const changed = new AbortController();
+  const forget = authorities.onChange(() => changed.abort());
+  return { signal: AbortSignal.any([signal, changed.signal]), [Symbol.dispose]: forget };
+}
+
 /** Nobody but whoever plugged it in can replace it. */
-function warnOfEnd(all: readonly Authority[], now: Date, logger: Logger): void {
+function warnOfEnd(all: readonly Authority[], now: Date, logger: Logger, warned: Set<string>): void {
   const active = all.find(({ state }) => state === 'active');
   if (active === undefined || left(active.issuing.validity.notAfter, now) > lifeOf(active.issuing.validity) / 5) return;
+  const key = `${dayOf(now)} ${active.id}`;
+  if (warned.has(key)) return;
+  warned.add(key);
   logger.warn('the plugged-in authority ends soon: replace its files', {
     authority: active.id,
     ends: active.issuing.validity.notAfter,
   });
 }
 
-/** Short lives are looked at more often. */
-function patience(all: readonly Authority[], now: Date): number {
-  if (all.some(({ state, given }) => state === 'prepared' && given)) return makeKnownMs;
+/** How long nothing is due, an hour at most. What is due stays due, so that the moment is found by halving. */
+function untilDue(all: readonly Authority[], now: Date, rules: Rules, away: boolean): number {
+  const isDue = (ms: number): boolean => dueStep(all, new Date(now.getTime() + ms), rules, away) !== undefined;
+  let [free, due] = [0, lookMs];
+  if (!isDue(due)) return lookMs;
+  while (due - free > 1) {
+    const middle = Math.floor((free + due) / 2);
+    if (isDue(middle)) due = middle;
+    else free = middle;
+  }
+  return due;
+}
+
+/** Until the issuing certificate has ended, which is told then. */
+function untilEnd(all: readonly Authority[], now: Date): number {
   const active = all.find(({ state }) => state === 'active');
-  if (active === undefined) return lookMs;
-  const { validity } = active.issuing;
-  const untilEnd = left(validity.notAfter, now);
-  const most = untilEnd > 0 ? Math.min(lookMs, untilEnd + 1000) : lookMs;
-  return Math.min(most, Math.max(lifeOf(validity) / 10, 1000));
+  const ms = active === undefined ? 0 : left(active.issuing.validity.notAfter, now);
+  return ms < 0 || active === undefined ? lookMs : ms + 1;
+}
+
+/** Doubles from a second to five minutes, to half a minute where nothing is signed any more. */
+function retryMs(failures: number, all: readonly Authority[], now: Date): number {
+  const active = all.find(({ state }) => state === 'active');
+  const ms = active === undefined ? 0 : left(active.issuing.validity.notAfter, now);
+  const longest = ms <= 0 ? 30_000 : Math.min(300_000, Math.max(ms / 10, 1000));
+  return Math.min(1000 * 2 ** Math.min(failures - 1, 10), longest);
 }
 
 async function take(desk: AuthorityDesk, { step, authority }: Due): Promise<void> {

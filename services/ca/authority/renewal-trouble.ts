@@ -14,7 +14,8 @@ export class RenewalTrouble {
   readonly #readiness: AdminServer['readiness'];
   readonly #authorities: Authorities;
   #current: Trouble | undefined;
-  #clear: (() => void) | undefined;
+  /** What `/readyz` says, and how it says so no more. */
+  #ended: { readonly why: string; readonly clear: () => void } | undefined;
 
   constructor({ readiness }: Pick<AdminServer, 'readiness'>, authorities: Authorities) {
     this.#readiness = readiness;
@@ -39,12 +40,15 @@ export class RenewalTrouble {
   look(now: Date): void {
     const active = this.#authorities.all.find(({ state }) => state === 'active');
     const ended = active !== undefined && active.issuing.validity.notAfter < now;
-    if (!ended) this.#clear?.();
-    this.#clear = ended ? (this.#clear ?? this.#pending(active.id)) : undefined;
+    const why = ended ? this.#why(active.id) : undefined;
+    if (why === this.#ended?.why) return;
+    const former = this.#ended;
+    this.#ended = why === undefined ? undefined : { why, clear: this.#readiness.pending(why) };
+    former?.clear();
   }
 
-  #pending(authority: string): () => void {
+  #why(authority: string): string {
     const why = this.#current === undefined ? '' : `: ${this.#current.reason}`;
-    return this.#readiness.pending(`the issuing certificate of \`${authority}\` has ended${why}`);
+    return `the issuing certificate of \`${authority}\` has ended${why}`;
   }
 }

@@ -10,7 +10,7 @@ const at = (days: number): Date => new Date(begin + days * day);
 /** An authority by the lives of its root and of its intermediate, in days from the beginning. */
 function authority(id: string, state: AuthorityState, rootDays = 3650, issuingDays = 365): Authority {
   const validity = (days: number) => ({ validity: { notBefore: at(0), notAfter: at(days) } });
-  return { id, state, root: validity(rootDays), issuing: validity(issuingDays) } as unknown as Authority;
+  return { id, state, since: at(0), root: validity(rootDays), issuing: validity(issuingDays) } as unknown as Authority;
 }
 
 const due = (days: number, ...all: Authority[]): string => {
@@ -36,6 +36,12 @@ describe('age asks for', () => {
     expect(due(3620, active)).toBe('prepare a');
     expect(due(3642, active, next)).toBe('nothing');
     expect(due(3643, active, next)).toBe('activate b');
+  });
+
+  test('nothing of what somebody has prepared a moment ago, and is about to activate', () => {
+    const next = { ...authority('b', 'prepared', 7000), since: at(3643) };
+    expect(due(3643, active, next)).toBe('nothing');
+    expect(due(3643 + 1 / 1440, active, next)).toBe('activate b');
   });
 
   test('the same of a short life, in its halves and sixths', () => {

@@ -111,6 +111,20 @@ describe('what is read', () => {
     expect(read).toMatchObject({ spiffeId: 'spiffe://corp.example/ns/shop/sa/cart', x509TtlSeconds: 3600 });
   });
 
+  test('a Registration of an authority whose certificate would be over at the first pause: warned of', () => {
+    const warningsOf = (text: string) => {
+      const loaded = loadPolicies([{ name: 'a.yaml', text }]);
+      return loaded.ok ? loaded.warnings : loaded.faults;
+    };
+    const text = (life: string): string =>
+      `apiVersion: garrison.dev/v1\nkind: Registration\nmetadata: { name: x, namespace: shop }\nspec: { serviceAccount: ca, selectors: [token:a], downstream: true, x509Ttl: ${life} }\n`;
+    expect(warningsOf(text('1h'))).toEqual([]);
+    expect(warningsOf(text('2m'))[0]).toMatchObject({
+      field: 'spec.x509Ttl',
+      fix: expect.stringContaining('write `1h` at least') as unknown,
+    });
+  });
+
   test('a Handler with its defaults', () => {
     const text =
       'apiVersion: garrison.dev/v1\nkind: Handler\nmetadata: { name: x }\nspec: { check: { protocol: grpc, address: "127.0.0.1:1" } }\n';
