@@ -17,9 +17,13 @@ export const verb = declareVerb({
     verify: {
       kind: 'string',
       value: 'REPORT',
-      describe: 'or: check a report and its signature; exit 1 when it is not good',
+      describe: 'or: check a report and its signature against --root; exit 1 when it is not proven',
     },
-    root: { kind: 'string', value: 'FILE', describe: 'with --verify: the root that it must be of (PEM)' },
+    root: {
+      kind: 'string',
+      value: 'FILE',
+      describe: 'with --verify: the root that it must be of, from elsewhere (PEM)',
+    },
   },
   example: 'garrison identity init --from ./ceremony.yaml',
   async run({ flags, output, cwd, clock, version }) {
@@ -45,17 +49,17 @@ export const verb = declareVerb({
     const pinned = flags.root === undefined ? undefined : readInput(path.resolve(cwd, flags.root), '--root');
     const der = pinned === undefined ? undefined : decodePem(pinned, ['CERTIFICATE'], `\`${flags.root ?? ''}\``);
     const { report, faults } = verifyReport(path.resolve(cwd, verify ?? ''), der);
-    const verified = faults.length === 0;
-    const said = {
-      verified,
-      faults,
-      authority: report.authority,
-      trustDomain: report.trustDomain,
-      root: report.root.sha256,
-    };
+    const consistent = faults.length === 0;
+    // Anybody can make a root, and with it a report that is consistent: what proves it is a root that came another way.
+    const verified = consistent && der !== undefined;
+    const { authority, trustDomain, root } = report;
+    const said = { verified, consistent, faults, authority, trustDomain, root: root.sha256 };
+    const signer = `the root ${root.subject} (SHA-256 ${root.sha256})`;
     const text = verified
-      ? `verified: the root ${report.root.subject} (SHA-256 ${report.root.sha256}) signed this report`
-      : `not verified: ${faults.join('; ')}`;
+      ? `verified: ${signer} signed this report`
+      : consistent
+        ? `not proven: the report is consistent in itself, signed by ${signer} that it brings along; give the root that you know from elsewhere with \`--root\``
+        : `not verified: ${faults.join('; ')}`;
     output.result(said, text);
     return verified ? 0 : 1;
   },

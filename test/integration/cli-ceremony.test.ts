@@ -146,6 +146,29 @@ describe('identity init', () => {
     expect(ran.stdout).toMatch(why);
   });
 
+  test('a report that only its own root vouches for is consistent, and not verified', async () => {
+    await garrison('identity', 'init', '--from', 'ceremony.yaml');
+    const { root } = JSON.parse(readFileSync(at('report.json'), 'utf8')) as Report;
+    const ran = await garrison('identity', 'init', '--verify', 'report.json');
+    expect(ran.code).toBe(1);
+    expect(ran.stdout).toMatch(/^not proven: .*consistent in itself.*`--root`/);
+    expect(ran.stdout).toContain(`SHA-256 ${root.sha256}`);
+    const told = await garrison('identity', 'init', '--verify', 'report.json', '--output', 'json');
+    expect(told).toMatchObject({ code: 1 });
+    expect(told.json()).toMatchObject([{ verified: false, consistent: true, root: root.sha256 }]);
+    const proven = await garrison(
+      'identity',
+      'init',
+      '--verify',
+      'report.json',
+      '--root',
+      'root/root.pem',
+      '--output',
+      'json',
+    );
+    expect(proven.json()).toMatchObject([{ verified: true, consistent: true, faults: [] }]);
+  });
+
   test('a report of another root is not verified against this one, and no report is an error', async () => {
     await garrison('identity', 'init', '--from', 'ceremony.yaml');
     openssl(

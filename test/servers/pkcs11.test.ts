@@ -328,7 +328,9 @@ describe('as processes', () => {
     const env = { ...process.env, ...hsm.env };
     const garrison = (...args: string[]): Promise<Ended> => new Command(args, { cwd: place, env }).ended();
     expect(await garrison('identity', 'init', '--from', 'ceremony.yaml')).toMatchObject({ code: 0 });
-    expect(await garrison('identity', 'init', '--verify', 'report.json')).toMatchObject({ code: 0 });
+    expect(await garrison('identity', 'init', '--verify', 'report.json', '--root', 'root/root.pem')).toMatchObject({
+      code: 0,
+    });
     expect(JSON.parse(readFileSync(join(place, 'report.json'), 'utf8'))).toMatchObject({
       root: { key: 'token `other`' },
       issuing: { key: 'token `mesh`' },
