@@ -1,6 +1,7 @@
 import { X509Certificate } from 'node:crypto';
 import { authorityId } from '#ca/authority-id.ts';
 import { readIssuer } from '#ca/issue/issuer.ts';
+import { serialOf } from '#ca/issue/serial.ts';
 import type { Identity } from './identity-source.ts';
 import { mostShown } from './shown-certificates.ts';
 
@@ -24,6 +25,16 @@ export function whyNotBelieved(
   }
   const sound = shown.length <= mostShown && leadsTo(certificatesOf(bundle), shown);
   return sound ? undefined : 'whether a revoked authority vouches for it cannot be told from what it shows';
+}
+
+/** The same, and whether the very certificate was revoked: for those who know their peer by something else than its SVID. */
+export function whyTakenBack(
+  shown: readonly X509Certificate[],
+  trust: RefusingTrust & Pick<Identity, 'revoked'>,
+): string | undefined {
+  const [certificate] = shown;
+  const isRevoked = certificate !== undefined && trust.revoked?.has(serialOf(certificate)) === true;
+  return isRevoked ? 'its certificate was revoked' : whyNotBelieved(shown, trust);
 }
 
 /** Also where the name of the issuer is another one: the key is what was revoked. */

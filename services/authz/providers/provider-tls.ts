@@ -4,8 +4,10 @@ import { checkServerIdentity, createSecureContext } from 'node:tls';
 import type { PeerCertificate, SecureContext } from 'node:tls';
 import { GarrisonError } from '#proto/errors/index.ts';
 import type { HandlerTls } from '#policies/documents/model.ts';
-import type { IdentitySource } from '#runtime/identity-source.ts';
+import type { Identity, IdentitySource } from '#runtime/identity-source.ts';
 import { identifyPeer } from '#runtime/peer.ts';
+import { whyTakenBack } from '#runtime/refused-authorities.ts';
+import { shownByServer } from '#runtime/shown-certificates.ts';
 import { keyExchangeGroups } from '#runtime/tls.ts';
 
 export interface ProviderTls {
@@ -32,9 +34,16 @@ export function providerTls(tls: HandlerTls, host: string, identity: IdentitySou
       const { spiffeId } = tls;
       const wrongName =
         spiffeId === undefined || tls.serverName !== undefined ? checkServerIdentity(name, certificate) : undefined;
-      return wrongName ?? (spiffeId === undefined ? undefined : wrongIdentity(spiffeId, certificate));
+      const wrong = wrongName ?? (spiffeId === undefined ? undefined : wrongIdentity(spiffeId, certificate));
+      // What our authority takes back says nothing of somebody else's.
+      return wrong ?? (tls.caCertificates === undefined ? takenBack(certificate, own) : undefined);
     },
   };
+}
+
+function takenBack(certificate: PeerCertificate, own: Identity): Error | undefined {
+  const why = whyTakenBack(shownByServer(certificate), own);
+  return why === undefined ? undefined : new GarrisonError('UNAUTHENTICATED', `the provider is not believed: ${why}`);
 }
 
 function wrongIdentity(expected: string, certificate: PeerCertificate): Error | undefined {

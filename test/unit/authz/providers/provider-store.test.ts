@@ -1,6 +1,9 @@
+import { X509Certificate } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { serialOf } from '#ca/issue/serial.ts';
 import { compile, loadPolicies, requirements } from '#policies/index.ts';
 import type { PolicySet } from '#policies/index.ts';
+import type { Identity } from '#runtime/identity-source.ts';
 import { silentLogger } from '#runtime/logger.ts';
 import { questionAbout } from '#services/authz/providers/ask-about.ts';
 import { ProviderStore } from '#services/authz/providers/provider-store.ts';
@@ -15,10 +18,12 @@ let secure: KeyServer;
 let store: ProviderStore;
 let identity: RotatableIdentity;
 let seen: string[];
+let certificate: string;
 
 beforeEach(async () => {
   pki = await TestPki.create();
   const { certificates, privateKey, bundle } = await pki.identity('spiffe://cluster.local/ns/ext/sa/http');
+  certificate = certificates[0] ?? '';
   const asked = {
     cert: certificates.join('\n'),
     key: privateKey,
@@ -125,6 +130,23 @@ describe('an HTTP provider behind TLS', () => {
       'nobody',
     ]);
   });
+
+  test.each(['', 'spiffeId: spiffe://cluster.local/ns/ext/sa/http'])(
+    'whose certificate was revoked, or the authority that signed it, is not asked any more (%s)',
+    async (who) => {
+      const set = tls(who);
+      expect(await effects(set)).toEqual(['allow']);
+      const rotate = (what: Partial<Identity>): void => identity.rotate({ ...identity.current(), ...what });
+      rotate({ revoked: new Set([serialOf(new X509Certificate(certificate))]) });
+      expect(await effects(set)).toEqual(['deny']);
+      const [root = ''] = pki.bundle;
+      rotate({ revoked: new Set(), refused: [root] });
+      expect(await effects(set)).toEqual(['deny']);
+      rotate({ refused: [(await pki.under('issuing 1')).pem] });
+      expect(await effects(set)).toEqual(['allow']);
+      expect(secure.asked).toHaveLength(2);
+    },
+  );
 
   test.each(['serverName: other.example', 'spiffeId: spiffe://cluster.local/ns/ext/sa/other'])(
     'that is not %s is not asked',
