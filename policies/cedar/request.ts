@@ -34,6 +34,8 @@ export function cedarRequest(facts: Facts, workload: Workload): CedarRequest {
   put('source.serviceAccount', facts.identity?.account);
   put('source.trustDomain', facts.identity?.trustDomain);
   put('connection.sni', facts.sni);
+  const peer = facts.sourceAddress;
+  if (context['source.ip'] === undefined && peer !== undefined) put('source.ip', ip(addressText(peer)));
   const remote = facts.remoteAddress;
   if (remote === underivable) put('remote.ip.underivable', true);
   else if (remote !== undefined) put('remote.ip', ip(addressText(remote)));

@@ -135,8 +135,9 @@ export class Facts {
     return readNumber(this.bag, 'destination.port');
   }
 
+  /** The direct peer. Proxies that know Mixer report it for HTTP as `origin.ip`, without a `source.ip` (vocabulary of Mixer). */
   get sourceAddress(): Address | undefined {
-    if (this.#sourceAddress === notRead) this.#sourceAddress = this.#address('source.ip');
+    if (this.#sourceAddress === notRead) this.#sourceAddress = this.#address('source.ip') ?? this.#address('origin.ip');
     return this.#sourceAddress;
   }
 
@@ -170,7 +171,8 @@ export class Facts {
   }
 
   #findRemote(): Address | undefined | typeof underivable {
-    const known = this.#address('origin.ip');
+    // Beside a direct peer it is the client, known for good.
+    const known = this.#address('source.ip') === undefined ? undefined : this.#address('origin.ip');
     if (known !== undefined) return known;
     const { trustedHops, strict } = this.settings;
     if (!this.http || trustedHops === 0) return this.#nearestAddress();

@@ -60,7 +60,7 @@ export function remoteAddress(
   strict: boolean,
 ): PlainAddress | 'underivable' | undefined {
   const direct = nearestAddress(request, strict);
-  if (request.remoteIp !== undefined) return plainAddress(request.remoteIp, strict);
+  if (request.ip !== undefined && request.remoteIp !== undefined) return plainAddress(request.remoteIp, strict);
   if (hops === 0 || request.protocol === 'tcp') return direct;
   const entries = headerReadings(request, 'x-forwarded-for', 'plain').flatMap((line) => line.split(','));
   const entry = entries.at(-hops)?.trim();
@@ -70,10 +70,17 @@ export function remoteAddress(
 }
 
 /** A PROXY header's address is the direct peer's; one that is all zero is nobody's. */
-function nearestAddress({ ip, proxiedIp }: RequestText, strict: boolean): PlainAddress | 'underivable' | undefined {
+function nearestAddress(request: RequestText, strict: boolean): PlainAddress | 'underivable' | undefined {
+  const { proxiedIp } = request;
   if (proxiedIp?.some((byte) => byte !== 0)) return plainAddress(proxiedIp, strict);
   if (proxiedIp !== undefined && strict) return 'underivable';
-  return ip === undefined ? undefined : plainAddress(ip, strict);
+  return directAddress(request, strict);
+}
+
+/** Proxies of Mixer's time name the peer of an HTTP request `origin.ip`, and then there is no `source.ip`. */
+export function directAddress({ ip, remoteIp }: RequestText, strict: boolean): PlainAddress | undefined {
+  const peer = ip ?? remoteIp;
+  return peer === undefined ? undefined : plainAddress(peer, strict);
 }
 
 function readEntry(entry: string): number[] | undefined {

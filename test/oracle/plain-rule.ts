@@ -18,6 +18,7 @@ import {
   methodReadings,
   remoteAddress,
   withoutPatternPort,
+  directAddress,
 } from './plain-readings.ts';
 import type { Mode } from './plain-readings.ts';
 
@@ -164,7 +165,7 @@ function keyed(key: string, question: Question): Keyed {
     case 'request.auth.presenter':
       return text(true, claim('azp') === '' ? undefined : claim('azp'));
     case 'source.ip':
-      return address(request.ip === undefined ? undefined : plainAddress(request.ip, strict));
+      return address(directAddress(request, strict));
     case 'remote.ip':
       return address(remoteAddress(request, mesh.trustedHops, strict));
     case 'destination.ip':
