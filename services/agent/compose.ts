@@ -2,6 +2,7 @@ import { TrustService } from '#proto/gen/garrison/v1/identity.ts';
 import type { Address } from '#runtime/address.ts';
 import { AdminServer } from '#runtime/admin-server.ts';
 import { socketModes } from '#runtime/config/workload-socket-config.ts';
+import { warnOfExposed } from '#runtime/config/read-secret-file.ts';
 import { showConfig } from '#runtime/config/show-config.ts';
 import type { AgentConfig } from '#runtime/config/agent-config.ts';
 import { GrpcServer } from '#runtime/grpc/server.ts';
@@ -39,7 +40,7 @@ export async function composeAgent(
   const agentAdmin = await admin.listen(settings.admin, { setting: 'admin' });
   const joining = admin.readiness.pending('node identity');
   const places = new AuthorityPlaces(settings.ca);
-  const way = wayOfJoining(places, settings.join);
+  const way = wayOfJoining(places, settings.join, warnOfExposed(logger));
   const core = starting.use(await openAgentCore({ places, way, cache: settings.cache }, surroundings));
   joining();
   starting.use(readinessOf(core, admin));

@@ -36,7 +36,7 @@ beforeAll(async () => {
   const machine = await machineCertificate({ issuer: root, subject: 'CN=rack-7, O=Example' });
   writeFileSync(join(folder, 'machines.pem'), root.pem);
   writeFileSync(join(folder, 'machine.pem'), machine.pem);
-  writeFileSync(join(folder, 'machine-key.pem'), await privateKeyOf(machine));
+  writeFileSync(join(folder, 'machine-key.pem'), await privateKeyOf(machine), { mode: 0o600 });
   const cluster = { ...api.review('west', ['garrison']), serviceAccounts: ['garrison:agent'] };
   const nodes = { x509pop: { authorities: join(folder, 'machines.pem') }, k8sPsat: { clusters: [cluster] } };
   running = await runCa({

@@ -19,7 +19,7 @@ beforeAll(async () => {
   const machine = await machineCertificate({ issuer: root });
   writeFileSync(join(folder, 'root.pem'), root.pem);
   writeFileSync(join(folder, 'machine.pem'), machine.pem);
-  writeFileSync(join(folder, 'machine-key.pem'), await privateKeyOf(machine));
+  writeFileSync(join(folder, 'machine-key.pem'), await privateKeyOf(machine), { mode: 0o600 });
   writeFileSync(join(folder, 'token'), formatJoinToken(randomBytes(32), randomBytes(100)));
   chmodSync(join(folder, 'token'), 0o600);
   web = createServer((_, response) => response.end('a web server')).listen(0, '127.0.0.1');

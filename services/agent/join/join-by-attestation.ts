@@ -1,10 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { encodePem, decodePems } from '#ca/pem.ts';
 import { GarrisonError, isUnreachable } from '#proto/errors/index.ts';
-import { formatAddress, type Address } from '#runtime/address.ts';
 import type { JoinConfig } from '#runtime/config/join-config.ts';
+import { type OnExposed, tellIfExposed } from '#runtime/config/read-secret-file.ts';
 import { type NodeProof, attestNode } from '#runtime/identity/attest-node.ts';
 import type { AuthorityPlaces } from '../asking/authority-places.ts';
+import { checkMachineKey } from './machine-key.ts';
+import { notReached } from './not-reached.ts';
 import type { WayOfJoining } from './way-of-joining.ts';
 
 type Attestation = Exclude<JoinConfig, { readonly kind: 'token' }>;
@@ -14,7 +16,12 @@ type Attestation = Exclude<JoinConfig, { readonly kind: 'token' }>;
  * as needed. The authority is known by the configured roots, and, once this was a node, by those it has learned of since:
  * a root that was revoked lets nobody in by a file that was never updated.
  */
-export function joinByAttestation(places: AuthorityPlaces, config: Attestation): WayOfJoining {
+export function joinByAttestation(places: AuthorityPlaces, config: Attestation, onExposed: OnExposed): WayOfJoining {
+  let told = false;
+  const tellOnce: OnExposed = (exposed) => {
+    if (!told) onExposed(exposed);
+    told = true;
+  };
   return {
     once: false,
     files: [],
@@ -22,26 +29,25 @@ export function joinByAttestation(places: AuthorityPlaces, config: Attestation):
     mark: () => config.kind,
     join: async (signal, known) => {
       const roots = known ?? rootsOf(config.bundle);
-      const proof = proofOf(config);
+      const proof = proofOf(config, tellOnce);
+      const file = known === undefined ? config.bundle : undefined;
       return places.inTurn((ca) =>
         attestNode(ca, roots, proof, signal).catch((error: unknown) => {
-          throw isUnreachable(error) ? unreachable(ca, error) : error;
+          throw isUnreachable(error) ? notReached(ca, file, error) : error;
         }),
       );
     },
   };
 }
 
-function unreachable(ca: Address, cause: GarrisonError): GarrisonError {
-  const message = `the authority at \`${formatAddress(ca)}\` cannot be reached (${cause.message})`;
-  return new GarrisonError(cause.code, message, { remedy: 'start it, or correct its address', cause });
-}
-
 /** Read when it is shown: machine certificates are renewed, and so are tokens of pods. */
-function proofOf(config: Attestation): NodeProof {
+function proofOf(config: Attestation, onExposed: OnExposed): NodeProof {
   if (config.kind === 'x509pop') {
     const certificates = read(config.certificate, 'join.x509pop.certificate');
-    return { kind: 'x509pop', certificates, privateKey: read(config.key, 'join.x509pop.key') };
+    const privateKey = read(config.key, 'join.x509pop.key');
+    tellIfExposed(config.key, 'join.x509pop.key', onExposed);
+    checkMachineKey(certificates, privateKey, config);
+    return { kind: 'x509pop', certificates, privateKey };
   }
   return { kind: 'k8s_psat', cluster: config.cluster, token: read(config.token, 'join.k8sPsat.token').trim() };
 }

@@ -154,6 +154,7 @@ interface Joined {
 /** What was kept, unless there is something newer to join with; that goes first, and what was kept serves when it fails. */
 async function first(options: NodeIdentityOptions): Promise<Joined> {
   const { way, file, clock, logger, signal } = options;
+  const told = new Set<string>();
   for (let failures = 1; ; failures += 1) {
     const kept = loadIdentity(file);
     const usable = kept !== undefined && kept.identity.expiresAt > clock.now();
@@ -171,7 +172,9 @@ async function first(options: NodeIdentityOptions): Promise<Joined> {
         return { identity: kept.identity, mark: kept.tokenHash };
       }
       if (!isUnreachable(error) || signal.aborted) throw error;
-      if (failures === 1) logger.warn('waiting for the certificate authority', { error });
+      // Each reason once: it may be away at first, and then not be known by the roots that are here.
+      if (!told.has(error.message)) logger.warn('waiting for the certificate authority', { error });
+      told.add(error.message);
       await clock.sleep(Math.min(retryDelayMs(failures, 0) / 4, 2000), signal);
     }
   }

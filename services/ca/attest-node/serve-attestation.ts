@@ -61,14 +61,15 @@ function attest(parts: AttestationParts): BidiHandler<AttestRequest, AttestRespo
     const { publicKey } = readRequest(csr);
     let node: AttestedNode;
     if (proof?.$case === 'x509pop') {
-      const machine = await judge(parts, context, () => challengeFor(parts, machines, proof.value, csr));
+      const judgeMachine = judge(parts, context, 'x509pop');
+      const machine = await judgeMachine(() => challengeFor(parts, machines, proof.value, csr));
       yield { step: { $case: 'challenge', value: machine.challenge } };
       const answer = await next();
       if (answer.step?.$case !== 'answer') throw broken('the message after a challenge is not `answer`');
       const { value } = answer.step;
-      node = await judge(parts, context, () => machine.check(value));
+      node = await judgeMachine(() => machine.check(value));
     } else if (proof?.$case === 'k8sPsat') {
-      node = await judge(parts, context, () => attestCluster(parts, proof.value, context));
+      node = await judge(parts, context, 'k8sPsat')(() => attestCluster(parts, proof.value, context));
     } else {
       throw broken('it names no way to prove itself that is known here');
     }
@@ -115,13 +116,21 @@ async function identityFor(
   return { step: { $case: 'identity', value } };
 }
 
+const remedies = {
+  x509pop:
+    'the machine’s certificate has to be valid and to lead, with those after it, to an authority in `ca.nodes.x509pop.authorities`',
+  k8sPsat: 'the cluster and the service account of the agent’s pod have to be in `ca.nodes.k8sPsat.clusters`',
+} as const;
+
 /** What goes wrong while a proof is judged is told to nobody but the log. */
-async function judge<T>({ logger }: AttestationParts, context: CallContext, act: () => T | Promise<T>): Promise<T> {
-  try {
-    return await act();
-  } catch (error) {
-    throw opaque(error, context, logger);
-  }
+function judge({ logger }: AttestationParts, context: CallContext, way: keyof typeof remedies) {
+  return async <T>(act: () => T | Promise<T>): Promise<T> => {
+    try {
+      return await act();
+    } catch (error) {
+      throw opaque(error, context, logger, remedies[way]);
+    }
+  };
 }
 
 /** Reads the next message, or ends the call when it does not come in time. */
