@@ -172,7 +172,7 @@ const headers = 'request.headers';
 
 /**
  * A header `x_role` is a wide reading of `x-role`. Whoever remembers this verdict must not use it for a request that has
- * the other spelling, so its absence is a reference too.
+ * another spelling, so the absence of each is a reference too.
  */
 function respelled(references: readonly Reference[]): readonly Reference[] {
   const more: Reference[] = [];
@@ -180,8 +180,21 @@ function respelled(references: readonly Reference[]): readonly Reference[] {
   for (const { name, key } of references) {
     if (name !== headers || key?.includes('-') !== true) continue;
     known ??= new Set(references.map((reference) => (reference.name === headers ? reference.key : undefined)));
-    const other = key.replaceAll('-', '_');
-    if (!known.has(other)) more.push({ name, key: other, condition: 'absence' });
+    for (const other of spellingsOf(key)) {
+      if (!known.has(other)) more.push({ name, key: other, condition: 'absence' });
+    }
   }
   return more;
+}
+
+/** So many hyphens have 63 other spellings; of a longer name only the one that servers write is told. */
+const mostHyphens = 6;
+
+/** `x-user-role` as `x_user-role`, `x-user_role` and `x_user_role`. */
+function spellingsOf(name: string): string[] {
+  const [first = '', ...rest] = name.split('-');
+  if (rest.length > mostHyphens) return [name.replaceAll('-', '_')];
+  let spelled = [first];
+  for (const part of rest) spelled = spelled.flatMap((begun) => [`${begun}-${part}`, `${begun}_${part}`]);
+  return spelled.slice(1);
 }

@@ -21,9 +21,9 @@ function agreesOn(references: readonly Reference[], a: AttributeBag, b: Attribut
   });
 }
 
-/** Broken headers are refused before a cache is asked, and names that mix spellings are not answered from one. */
+/** Broken headers are refused before a cache is asked, and names in capitals come from no proxy. */
 const cacheable = request.filter(({ headers = [] }) =>
-  headers.every(([name, value]) => /^[a-z-]+$/.test(name) && name !== 'host' && !/[\0\r\n]/.test(value)),
+  headers.every(([name, value]) => /^[a-z_-]+$/.test(name) && name !== 'host' && !/[\0\r\n]/.test(value)),
 );
 
 test('a verdict holds for every request that agrees on what it references', () => {

@@ -52,6 +52,45 @@ describe('decide', () => {
     expect(ask(documents, { principal: web }).effect).toBe('allow');
   });
 
+  describe('a port behind a sidecar has two numbers, and a rule may name either', () => {
+    const behind = { port: 9080, listenPort: 16080 };
+    const ports = (...written: string[]) => [{ to: [{ ports: written }] }];
+
+    test.each(['9080', '16080'])('%s', (number) => {
+      const deny = [policy('closed', 'DENY', ports(number))];
+      expect(ask(deny, behind)).toMatchObject({ effect: 'deny', policy: 'shop/closed' });
+      expect(ask(deny, { port: 9081, listenPort: 16081 }).effect).toBe('allow');
+      const allow = [policy('open', 'ALLOW', ports(number))];
+      expect(ask(allow, behind)).toMatchObject({ effect: 'allow', policy: 'shop/open' });
+      expect(ask(allow, { port: 9081, listenPort: 16081 }).effect).toBe('deny');
+      const others = [policy('others', 'DENY', [{ to: [{ notPorts: [number] }] }])];
+      expect(ask(others, behind).effect).toBe('allow');
+      expect(ask(others, { port: 9081, listenPort: 16081 }).effect).toBe('deny');
+      const condition = [policy('when', 'DENY', [{ when: [{ key: 'destination.port', values: [number] }] }])];
+      expect(ask(condition, behind).effect).toBe('deny');
+    });
+
+    test('among many rules that exclude ports', () => {
+      const many = Array.from({ length: 64 }, (_, i) =>
+        policy(`p${i}`, 'DENY', [{ to: [{ notPorts: ['16080', `${i + 1}`] }] }]),
+      );
+      expect(ask(many, behind).effect).toBe('allow');
+      expect(ask(many, { port: 9080 }).effect).toBe('deny');
+    });
+
+    test.each([9080, 16080])('STRICT at port %d', (number) => {
+      const documents = [
+        peerAuthentication('default', 'PERMISSIVE', {
+          selector: new Map([['app', 'cart']]),
+          portModes: new Map([[number, 'STRICT']]),
+        }),
+      ];
+      const labels = { app: 'cart' };
+      expect(ask(documents, { ...behind, labels }).effect).toBe('deny');
+      expect(ask(documents, { port: 9081, listenPort: 16081, labels }).effect).toBe('allow');
+    });
+  });
+
   test('a path with two readings is refused', () => {
     expect(ask([], { path: '/a//../admin' })).toMatchObject({ effect: 'deny', status: 400, policy: 'none' });
     expect(ask([], { path: '/a//../admin' }, { profile: 'istio' }).effect).toBe('allow');
@@ -88,6 +127,13 @@ describe('decide', () => {
     expect(read).toContain('request.headers x-role exact');
     expect(read).toContain('request.headers x_role absence');
     expect(read.filter((line) => line.includes('x-request-id'))).toEqual([]);
+  });
+
+  test('says that no spelling of a header was there', () => {
+    const key = 'request.headers[x-user-role]';
+    const verdict = ask([policy('role', 'DENY', [{ when: [{ key, values: ['admin'] }] }])], {});
+    const absent = verdict.referenced.filter(({ condition }) => condition === 'absence').map(({ key }) => key);
+    expect(absent).toEqual(expect.arrayContaining(['x-user-role', 'x_user-role', 'x-user_role', 'x_user_role']));
   });
 });
 
