@@ -15,9 +15,11 @@ import {
 } from './identities.ts';
 import { denyAll, dryRunLeftOn, selectorOfNobody, unknownPort, unknownProvider } from './scopes.ts';
 import { emptyList } from './empty-lists.ts';
+import { hostBits } from './host-bits.ts';
 import { neverMatches } from './never-matches.ts';
 import { nodeOfEverything, starterDecides } from './registrations.ts';
 import { duplicateRule, shadowedRule } from './shadows.ts';
+import { patternAsText } from './text-patterns.ts';
 import type { LintRule } from './finding.ts';
 
 /** Every rule of the linter; ids are never used twice, nor again. */
@@ -48,4 +50,6 @@ export const lintRules: readonly LintRule[] = [
   emptyList,
   starterDecides,
   nodeOfEverything,
+  patternAsText,
+  hostBits,
 ];

@@ -1,6 +1,6 @@
 import { isTemplate } from '../compile/path-template.ts';
 import { readIdentity } from '../decide/identity.ts';
-import type { Action } from '../documents/model.ts';
+import type { Action, AuthorizationPolicy } from '../documents/model.ts';
 import type { PolicySet } from '../documents/policy-set.ts';
 import { isHttpField } from '../explain/rule-fields.ts';
 import type { RuleClause, RuleField } from '../explain/rule-fields.ts';
@@ -9,6 +9,9 @@ import { effectiveRules, hasOneReading, negationUndoes } from './effective-rule.
 import type { EffectiveRule } from './effective-rule.ts';
 import { observeRule } from './finding.ts';
 import type { LintRule, Observation } from './finding.ts';
+import { fixOf, idleValues } from './idle-values.ts';
+import { impossible } from './impossible-value.ts';
+import { nothing } from './missed.ts';
 import { profilesOf } from './profiles-of.ts';
 
 /** A rule, or one of its alternatives, that no request can match. Only what is proven is told. */
@@ -18,23 +21,30 @@ export const neverMatches: LintRule = {
   severity: 'error',
   summary: 'No request can match this.',
   *check(set): Generator<Observation> {
+    const told = new Set<string>();
     for (const rule of effectiveRules(set)) {
-      for (const { field, reason, whole, http } of contradictions(rule, set)) {
-        // On TCP a field of HTTP falls away from a rule that is no ALLOW (authorization.md §1.6).
-        const nothing = http && rule.policy.action !== 'ALLOW' ? 'matches no HTTP request' : 'never matches';
-        yield observeRule(rule.policy, rule.index, field, {
-          reason: whole ? `the rule ${nothing}: ${reason}` : `this alternative ${nothing}: ${reason}`,
-          fix: 'correct it, or remove it',
+      for (const { field, reason, fix = 'correct it, or remove it', whole, http } of contradictions(rule, set)) {
+        const observation = observeRule(rule.policy, rule.index, field, {
+          reason: `${whole ? 'the rule' : 'this alternative'} ${nothing(rule.policy.action, http)}: ${reason}`,
+          fix,
           severity: whole ? 'error' : 'warning',
         });
+        told.add(nameOf(observation));
+        yield observation;
       }
     }
+    for (const observation of idleValues(set)) if (!told.has(nameOf(observation))) yield observation;
   },
 };
+
+function nameOf({ document: { metadata }, field }: Observation): string {
+  return JSON.stringify([metadata.namespace, metadata.name, field]);
+}
 
 interface Contradiction {
   readonly field: string;
   readonly reason: string;
+  readonly fix?: string;
   /** It is about a field that only HTTP has. */
   readonly http: boolean;
   /** The rule is dead, not only one of its alternatives. */
@@ -71,7 +81,7 @@ function clauseFault(
   const { action } = rule.policy;
   const strictnesses = [...profilesOf(rule.policy, set)].map((profile) => profile === 'strict');
   for (const field of clause.fields) {
-    const fault = impossibleValues(field, set) ?? undoneByNegation(field, action, strictnesses);
+    const fault = impossibleValues(field, rule.policy, set) ?? undoneByNegation(field, action, strictnesses);
     if (fault !== undefined) return fault;
   }
   const own = clause.fields.filter(({ values }) => values.length > 0);
@@ -112,34 +122,12 @@ function covers(key: string, wide: string, narrow: string): boolean {
   return valueCovers(key, wide, narrow);
 }
 
-function impossibleValues(field: RuleField, set: PolicySet): Fault | undefined {
+function impossibleValues(field: RuleField, policy: AuthorizationPolicy, set: PolicySet): Fault | undefined {
   const { key, values, path } = field;
-  const reasons = values.map((value) => impossible(key, value, set));
+  const reasons = values.map((value) => impossible(key, value, policy, set));
   const [first] = reasons;
   return first !== undefined && reasons.every((reason) => reason !== undefined)
-    ? { field: path, http: isHttpField(field), reason: first }
-    : undefined;
-}
-
-function impossible(key: string, value: string, set: PolicySet): string | undefined {
-  if (key === 'path') return impossiblePath(value, set);
-  if (key === 'source.namespace' && value.includes('/')) return `a namespace has no \`/\`, and \`${value}\` has one`;
-  if (key === 'method' && /[\s,]/.test(value)) return `\`${value}\` is not one method`;
-  return undefined;
-}
-
-/** Rules see paths that begin with `/` (or are `*`, of OPTIONS), without query and fragment. */
-function impossiblePath(value: string, { mesh }: PolicySet): string | undefined {
-  if (/[?#]/.test(value)) return `rules see paths without query and fragment, and \`${value}\` has one`;
-  if (!value.startsWith('/') && !value.startsWith('*') && !value.startsWith('{')) {
-    return `a path begins with \`/\`, and \`${value}\` does not`;
-  }
-  const level =
-    mesh.pathNormalization ??
-    (mesh.profile === 'strict' && mesh.namespaceProfiles === undefined ? 'DECODE_AND_MERGE_SLASHES' : 'BASE');
-  const merged = level === 'MERGE_SLASHES' || level === 'DECODE_AND_MERGE_SLASHES';
-  return merged && value.includes('//') && !isTemplate(value)
-    ? `slashes are merged before rules see a path, and \`${value}\` has \`//\``
+    ? { field: path, http: isHttpField(field), reason: first, fix: fixOf(key, values[0] ?? '') }
     : undefined;
 }
 

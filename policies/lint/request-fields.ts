@@ -1,4 +1,5 @@
-import { readPattern } from '../compile/pattern.ts';
+import { matchesPattern, readPattern } from '../compile/pattern.ts';
+import type { Pattern } from '../compile/pattern.ts';
 import { isTemplate } from '../compile/path-template.ts';
 import { withoutPort } from '../decide/host.ts';
 import type { Profile } from '../documents/mesh.ts';
@@ -116,6 +117,10 @@ const webDav = new Set([
   'QUERY',
 ]);
 
+function isKnownMethod(pattern: Pattern): boolean {
+  return [...knownMethods, ...webDav].some((method) => matchesPattern(pattern, method));
+}
+
 export const unknownMethod: LintRule = {
   id: 'GL009',
   name: 'unknown-method',
@@ -128,9 +133,9 @@ export const unknownMethod: LintRule = {
           ...field.values.map((each) => [field.path, each] as const),
           ...field.notValues.map((each) => [field.notPath, each] as const),
         ]) {
-          if (value.includes('*') || knownMethods.has(value) || webDav.has(value)) continue;
+          if (isKnownMethod(readPattern(value))) continue;
           const upper = value.toUpperCase();
-          const known = knownMethods.has(upper) || webDav.has(upper);
+          const known = isKnownMethod(readPattern(upper));
           yield observeRule(policy, index, path, {
             reason: known
               ? `methods have a case, and no client sends \`${value}\``

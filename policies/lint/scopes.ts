@@ -88,9 +88,10 @@ export const unknownPort: LintRule = {
       for (const { key, path, values } of ruleFieldsOf(rule)) {
         const stray = key === 'destination.port' ? values.find((value) => !served.has(Number(value))) : undefined;
         if (stray === undefined) continue;
+        const given = [...served].sort((a, b) => a - b).join(', ');
         yield observeRule(policy, index, path, {
-          reason: `no workload in scope serves at port ${stray}`,
-          fix: `write the port of the workload: ${[...served].sort((a, b) => a - b).join(', ')}`,
+          reason: `no service document gives a workload in scope the port ${stray}`,
+          fix: `write the port of the workload: ${given}; or leave it, if the application behind its sidecar listens there`,
         });
       }
     }

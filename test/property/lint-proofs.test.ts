@@ -1,12 +1,17 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { compile, decide } from '#policies/index.ts';
-import type { Mesh } from '#policies/index.ts';
+import type { Mesh, PolicySet } from '#policies/index.ts';
+import { matchesPattern, readPattern } from '#policies/compile/pattern.ts';
+import { readIdentity } from '#policies/decide/identity.ts';
+import { normalizePath, pathOnly } from '#policies/decide/normalize-path.ts';
+import type { AuthorizationPolicy } from '#policies/documents/model.ts';
 import { effectiveRules } from '#policies/lint/effective-rule.ts';
 import type { EffectiveRule } from '#policies/lint/effective-rule.ts';
+import { impossible } from '#policies/lint/impossible-value.ts';
 import { lint } from '#policies/lint/index.ts';
 import { shadows } from '#policies/lint/shadows.ts';
-import { policySet } from '#test/fakes/policy-documents.ts';
+import { policy, policySet } from '#test/fakes/policy-documents.ts';
 import { requestBag } from '#test/fakes/request-bag.ts';
 import type { RequestText } from '#test/fakes/request-bag.ts';
 import { documents, manyRules, mesh as meshOfOneProfile } from './policy-arbitraries.ts';
@@ -79,4 +84,45 @@ describe('what the linter claims to have proven holds for every request', () => 
     );
     expect(claimed).toBeGreaterThan(0);
   }, 600_000);
+
+  test.each(['BASE', 'MERGE_SLASHES', 'DECODE_AND_MERGE_SLASHES'] as const)(
+    'a character that no path has: %s',
+    (level) => {
+      const { one, set } = onePolicy({ pathNormalization: level });
+      const odd = fc.string({
+        unit: fc.constantFrom(...Array.from('/a.%25cC7e|^`"<>{}\\ [](){}+$ü\u{1f600}\u0001')),
+        maxLength: 12,
+      });
+      fc.assert(
+        fc.property(odd, (text) => {
+          const path = normalizePath(level, pathOnly(`/${text}`));
+          if (path !== undefined) expect(impossible('path', path, one, set)).toBeUndefined();
+        }),
+        { numRuns: 2000 },
+      );
+      expect(impossible('path', '/a|', one, set)).toBeDefined();
+    },
+  );
+
+  test('a character that no identity has', () => {
+    const { one, set } = onePolicy({ profile: 'strict' });
+    const odd = fc.string({ unit: fc.constantFrom(...Array.from('abAB0._-/*[|^ \\')), maxLength: 8 });
+    fc.assert(
+      fc.property(odd, fc.nat({ max: 30 }), (text, at) => {
+        const principal = `td.test/ns/${text}/sa/web`;
+        for (const value of [principal, `${principal.slice(0, at)}*`, `*${principal.slice(at)}`]) {
+          if (impossible('source.principal', value, one, set) === undefined) continue;
+          const matched = matchesPattern(readPattern(value), principal);
+          expect({ value, matched: matched && readIdentity(principal).valid }).toEqual({ value, matched: false });
+        }
+      }),
+      { numRuns: 2000 },
+    );
+    expect(impossible('source.principal', 'td.test/ns/*/sa/web', one, set)).toBeDefined();
+  });
 });
+
+function onePolicy(mesh: Partial<Mesh>): { one: AuthorizationPolicy; set: PolicySet } {
+  const one = policy('p', 'DENY', []);
+  return { one, set: policySet([one], mesh) };
+}
