@@ -22,7 +22,8 @@ export function checkChain(certificates: readonly Uint8Array[], roots: readonly 
   if (issuing === undefined) throw broken('holds no certificate');
   const itself = anchors.find(({ der }) => sameBytes(der, issuing.der));
   const root = itself ?? anchors.find((anchor) => signed(anchor, chain.at(-1) ?? issuing));
-  if (root === undefined) throw broken(`does not lead to any of the ${roots.length} roots`);
+  if (root === undefined)
+    throw broken(`does not lead to ${roots.length === 1 ? 'the root' : `any of the ${roots.length} roots`}`);
   for (const [index, issuer] of above.entries()) {
     const below = chain[index] ?? issuing;
     if (!signed(issuer, below)) throw broken(`breaks: \`${nameOf(below)}\` was not signed by \`${nameOf(issuer)}\``);

@@ -43,6 +43,8 @@ function pathLengthUnder({ pathLength }: Pick<Issuer, 'pathLength'>): number {
   if (pathLength === undefined) return mostBelow;
   if (pathLength > 0) return Math.min(mostBelow, pathLength - 1);
   throw new GarrisonError('FAILED_PRECONDITION', 'the issuing certificate may sign leaves only', {
-    remedy: 'replace it by one without `pathlen:0`: `garrison identity rotate --issuing` makes one',
+    remedy:
+      'replace it by one without `pathlen:0`: `garrison identity rotate --issuing` makes one under a root of our own; ' +
+      'one from elsewhere comes from where its root is',
   });
 }

@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -43,7 +43,15 @@ export class OpensslAuthority implements Disposable {
   under(
     parent: Kept,
     name: string,
-    options: { pathLength?: number; uri?: string; ca?: boolean; days?: number } = {},
+    options: {
+      pathLength?: number;
+      uri?: string;
+      dns?: string;
+      ca?: boolean;
+      days?: number;
+      constraints?: string;
+      digest?: string;
+    } = {},
   ): Kept {
     const [keyFile, request, file, extensions] = ['key', 'csr', 'crt', 'ext'].map((each) => this.#file(each)) as [
       string,
@@ -51,7 +59,7 @@ export class OpensslAuthority implements Disposable {
       string,
       string,
     ];
-    const { pathLength, uri, ca = true, days = 100 } = options;
+    const { pathLength, uri, dns, ca = true, days = 100, constraints, digest = 'sha256' } = options;
     const limit = pathLength === undefined ? '' : `,pathlen:${pathLength}`;
     const lines = [
       `basicConstraints=critical,CA:${ca ? `TRUE${limit}` : 'FALSE'}`,
@@ -59,7 +67,9 @@ export class OpensslAuthority implements Disposable {
       'subjectKeyIdentifier=hash',
       'authorityKeyIdentifier=keyid',
     ];
-    if (uri !== undefined) lines.push(`subjectAltName=URI:${uri}`);
+    const names = [uri && `URI:${uri}`, dns && `DNS:${dns}`].filter((name) => name !== undefined);
+    if (names.length > 0) lines.push(`subjectAltName=${names.join(',')}`);
+    if (constraints !== undefined) lines.push(`nameConstraints=critical,${constraints}`);
     writeFileSync(extensions, lines.join('\n'));
     this.#run([
       'req',
@@ -80,6 +90,7 @@ export class OpensslAuthority implements Disposable {
     this.#run([
       'x509',
       '-req',
+      `-${digest}`,
       '-in',
       request,
       '-CA',
@@ -96,6 +107,18 @@ export class OpensslAuthority implements Disposable {
       file,
     ]);
     return this.#kept(file, keyFile);
+  }
+
+  /** Whether OpenSSL takes a certificate that the first signed, which the second, a root, signed. */
+  takes(leaf: Kept, issuing: Kept, root: Kept): boolean {
+    const files = [leaf, issuing, root].map(({ certificate }) => {
+      const file = this.#file('crt');
+      writeFileSync(file, certificate);
+      return file;
+    });
+    const [leafFile = '', issuingFile = '', rootFile = ''] = files;
+    const args = ['verify', '-CAfile', rootFile, '-untrusted', issuingFile, leafFile];
+    return spawnSync('openssl', args, { stdio: 'ignore' }).status === 0;
   }
 
   #kept(certificate: string, key: string): Kept {

@@ -8,6 +8,7 @@ import { diskUpstream } from '../upstream/disk-upstream.ts';
 import { followUpstream, type Followers } from '../upstream/follow-upstream.ts';
 import { spiffeUpstream } from '../upstream/spiffe-upstream.ts';
 import { UpstreamSource } from '../upstream/upstream-source.ts';
+import { ownDnsNames } from '../serving/own-identity.ts';
 import type { AuthorityFolder } from './authority-files.ts';
 import type { AuthoritySource } from './authority-source.ts';
 import type { Ceremony } from './create-authority.ts';
@@ -31,11 +32,13 @@ export interface OpenSource extends AsyncDisposable {
 export interface SourceSettings {
   readonly pluggedIn: string | undefined;
   readonly upstream: UpstreamConfig | undefined;
+  readonly serverNames: readonly string[];
 }
 
 /** Where this configuration's authorities come from. */
-export function openSource({ pluggedIn, upstream }: SourceSettings, options: Options): OpenSource {
+export function openSource({ pluggedIn, upstream, serverNames }: SourceSettings, options: Options): OpenSource {
   const { clock, logger } = options;
+  const dnsNames = ownDnsNames(serverNames);
   const nothing = (): Promise<void> => Promise.resolve();
   if (pluggedIn !== undefined && upstream !== undefined) {
     throw new GarrisonError('INVALID_ARGUMENT', '`ca.pluggedIn` and `ca.upstream` exclude each other', {
@@ -44,7 +47,7 @@ export function openSource({ pluggedIn, upstream }: SourceSettings, options: Opt
     });
   }
   if (pluggedIn !== undefined) {
-    const source = new PluggedInSource(pluggedIn, options);
+    const source = new PluggedInSource(pluggedIn, { ...options, dnsNames });
     return {
       source,
       follow: ({ authorityDesk }, signal) => followPluggedIn(source, authorityDesk, { clock, logger, signal }),
@@ -58,7 +61,7 @@ export function openSource({ pluggedIn, upstream }: SourceSettings, options: Opt
   }
   const above =
     'disk' in upstream
-      ? diskUpstream(upstream.disk, options.passphrase, options)
+      ? diskUpstream(upstream.disk, options.passphrase, { ...options, dnsNames })
       : spiffeUpstream(upstream.spiffe, { ...options, ttlSeconds: options.life.issuingSeconds });
   const source = new UpstreamSource(above, options);
   return {

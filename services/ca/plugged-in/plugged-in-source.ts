@@ -12,6 +12,8 @@ import { readPluggedIn, type PluggedIn } from './read-plugged-in.ts';
 interface Options extends Ceremony, AuthorityFolder {
   readonly keys: BorrowedKeys;
   readonly passphrase: string | undefined;
+  /** Of the authority's own server. */
+  readonly dnsNames: readonly string[];
 }
 
 export interface Refusal {
@@ -50,8 +52,8 @@ export class PluggedInSource implements AuthoritySource {
   }
 
   #read(): PluggedIn {
-    const { trustDomain, passphrase, clock, keys } = this.#options;
-    const found = readPluggedIn(lookIntoFolder(this.folder), { trustDomain, passphrase, now: clock.now() });
+    const { clock, keys } = this.#options;
+    const found = readPluggedIn(lookIntoFolder(this.folder), { ...this.#options, now: clock.now() });
     if (found.signer === undefined) keys.miss(found.chain.issuing.publicKey, this.#keyMissing());
     else keys.borrow(found.signer);
     return found;

@@ -1,5 +1,6 @@
 import { createPrivateKey } from 'node:crypto';
-import { checkChain, type GivenChain } from '#ca/issue/check-chain.ts';
+import type { GivenChain } from '#ca/issue/check-chain.ts';
+import { checkGiven } from '#ca/issue/check-given.ts';
 import { sameKey } from '#ca/keys/same-key.ts';
 import { keySigner, type Signer } from '#ca/keys/signer.ts';
 import { decodePems } from '#ca/pem.ts';
@@ -23,12 +24,17 @@ export interface PluggedIn {
 
 interface Around {
   readonly trustDomain: TrustDomain;
+  /** Of the authority's own server. */
+  readonly dnsNames?: readonly string[];
   readonly passphrase: string | undefined;
   readonly now: Date;
 }
 
 /** All files together or none: a chain with the key of another would sign what nobody accepts. */
-export function readPluggedIn(texts: PluggedInTexts, { trustDomain, passphrase, now }: Around): PluggedIn {
+export function readPluggedIn(
+  texts: PluggedInTexts,
+  { trustDomain, dnsNames = [], passphrase, now }: Around,
+): PluggedIn {
   if (texts.has('ca-crl.pem')) {
     throw fault(
       'ca-crl.pem',
@@ -44,8 +50,9 @@ export function readPluggedIn(texts: PluggedInTexts, { trustDomain, passphrase, 
   const listed = texts.has('cert-chain.pem') ? pems(texts, 'cert-chain.pem') : [certificate];
   const [first = certificate] = listed;
   const whole = Buffer.compare(first, certificate) === 0 ? listed : [certificate, ...listed];
-  const chain = checkChain(whole, roots, now);
-  checkNames(chain, trustDomain);
+  const files = { issuing: 'ca-cert.pem', above: 'cert-chain.pem', root: 'root-cert.pem' };
+  const rules = { trustDomain, dnsNames, intermediateBelow: false, place: 'ca.pluggedIn', files };
+  const chain = checkGiven(whole, roots, now, rules);
   const key = texts.get('ca-key.pem');
   return { chain, roots, signer: key === undefined ? undefined : readKey(key, passphrase, chain) };
 }
@@ -54,20 +61,6 @@ function pems(texts: PluggedInTexts, name: PluggedInFile): Uint8Array[] {
   const text = texts.get(name);
   if (text === undefined) throw fault(name, 'is not there', 'put it beside the others');
   return decodePems(text, 'CERTIFICATE', `\`${name}\``);
-}
-
-/** A certificate that names a trust domain is for no other (X509-SVID §3.1). */
-function checkNames({ issuing, root }: GivenChain, trustDomain: TrustDomain): void {
-  for (const { certificate } of [issuing, root]) {
-    const uris = (certificate.subjectAltName ?? '').split(', ').filter((name) => name.startsWith('URI:spiffe://'));
-    const other = uris.find((uri) => uri !== `URI:spiffe://${trustDomain}`);
-    if (other === undefined) continue;
-    throw fault(
-      'ca-cert.pem',
-      `is of \`${other.slice(4, 300)}\``,
-      `use one of \`spiffe://${trustDomain}\`, or without URI names`,
-    );
-  }
 }
 
 function readKey(pem: string, passphrase: string | undefined, { issuing }: GivenChain): Signer {

@@ -47,10 +47,15 @@ export async function ownIdentity(options: OwnIdentityOptions): Promise<Renewing
   return identity;
 }
 
+/** What its own server is called. */
+export function ownDnsNames(serverNames: readonly string[]): readonly string[] {
+  return [...new Set(['localhost', ...serverNames])];
+}
+
 async function issueOwn({ desk, authorities, trustDomain, serverNames }: OwnIdentityOptions): Promise<Identity> {
   const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const id = parseSpiffeId(`spiffe://${trustDomain}/garrison/ca`);
-  const dnsNames = [...new Set(['localhost', ...serverNames])];
+  const dnsNames = ownDnsNames(serverNames);
   const { publicKey } = keySigner(privateKey);
   const leaf = await desk.issue({ id, dnsNames, publicKey }, { caller: 'self', grant: 'self' });
   return {

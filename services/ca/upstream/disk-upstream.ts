@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { readFileSync } from 'node:fs';
-import { checkChain } from '#ca/issue/check-chain.ts';
+import { accessSync, constants, readFileSync } from 'node:fs';
+import { checkGiven } from '#ca/issue/check-given.ts';
 import { planAuthority } from '#ca/issue/plan-authority.ts';
 import { newSerial } from '#ca/issue/serial.ts';
 import { validityFor } from '#ca/issue/validity.ts';
@@ -21,6 +21,7 @@ export interface DiskUpstreamFiles {
 }
 
 const backdateSeconds = 300;
+const place = 'ca.upstream.disk';
 
 /**
  * An authority above whose certificate and key lie in files. They are read whenever an intermediate is due and at no other
@@ -29,19 +30,24 @@ const backdateSeconds = 300;
 export function diskUpstream(
   files: DiskUpstreamFiles,
   passphrase: string | undefined,
-  ceremony: Omit<Ceremony, 'keys'>,
+  ceremony: Omit<Ceremony, 'keys'> & { readonly dnsNames: readonly string[] },
 ): Upstream {
   return {
     newIntermediate: async ({ publicKey }) => {
-      const { clock, trustDomain, instance, life } = ceremony;
+      const { clock, trustDomain, dnsNames, instance, life } = ceremony;
       const certificates = pems(files.certificate);
       const bundle = files.bundle === undefined ? certificates.slice(-1) : pems(files.bundle);
       const now = clock.now();
-      const { issuing, above, root } = checkChain(certificates, bundle, now);
+      const { certificate } = files;
+      const { issuing, above, root } = checkGiven(certificates, bundle, now, {
+        ...{ trustDomain, dnsNames, intermediateBelow: true, place },
+        files: { issuing: certificate, above: certificate, root: files.bundle ?? certificate },
+      });
+      mustBeThere(files.key);
       const key = readKeyFile(files.key, passphrase);
       if (!issuing.certificate.checkPrivateKey(key)) {
         throw new GarrisonError('FAILED_PRECONDITION', `\`${files.key}\` is not the key of \`${files.certificate}\``, {
-          place: 'ca.upstream.disk',
+          place,
           remedy: 'name the two files that belong together',
         });
       }
@@ -63,12 +69,16 @@ export function diskUpstream(
 }
 
 function pems(file: string): Uint8Array[] {
+  mustBeThere(file);
+  return decodePems(readFileSync(file, 'utf8'), 'CERTIFICATE', `\`${file}\``);
+}
+
+function mustBeThere(file: string): void {
   try {
-    return decodePems(readFileSync(file, 'utf8'), 'CERTIFICATE', `\`${file}\``);
+    accessSync(file, constants.R_OK);
   } catch (cause) {
-    if (cause instanceof GarrisonError) throw cause;
     throw new GarrisonError('FAILED_PRECONDITION', `\`${file}\` of the authority above cannot be read`, {
-      place: 'ca.upstream.disk',
+      place,
       remedy: 'put it back: a new intermediate is due',
       cause,
     });
