@@ -74,6 +74,8 @@ export class Exclusions {
       const reading = lens.read(matches.facts, matches.mode);
       if (reading === undefined) continue;
       if (typeof reading !== 'string') return undefined;
+      // A header of a like spelling is one in the wide reading only, and a rule that denies excludes by the narrow one.
+      if (matches.mode === 'wide' && lens.read(matches.facts, 'narrow') !== reading) continue;
       const places = exact.get(reading);
       if (places !== undefined) marks.visit(places);
       prefixes.walk(reading, marks);
