@@ -1,5 +1,6 @@
 import type { Steps } from '#schema/index.ts';
 import { underivable } from '../decide/facts.ts';
+import { listenPortOf } from '../decide/listen-port.ts';
 import { AffixTable } from './affix-table.ts';
 import { BlockTable, upsertIn } from './block-table.ts';
 import type { CompiledRule } from './compiled-rule.ts';
@@ -86,9 +87,12 @@ export class Exclusions {
       if (address === underivable) return undefined;
       if (address !== undefined) table.walk(address, marks);
     }
-    const port = this.#ports.size === 0 ? undefined : matches.facts.port;
-    const atPort = port === undefined ? undefined : this.#ports.get(port);
-    if (atPort !== undefined) marks.visit(atPort);
+    if (this.#ports.size > 0) {
+      for (const port of [matches.facts.port, listenPortOf(matches.facts.bag)]) {
+        const atPort = port === undefined ? undefined : this.#ports.get(port);
+        if (atPort !== undefined) marks.visit(atPort);
+      }
+    }
     return marks.words;
   }
 

@@ -1,5 +1,6 @@
 import { underivable } from '../decide/facts.ts';
 import type { Facts } from '../decide/facts.ts';
+import { listenPortOf } from '../decide/listen-port.ts';
 import type { Address, Block } from './address.ts';
 import { BlockTable } from './block-table.ts';
 import type { Lens } from './lens.ts';
@@ -106,12 +107,15 @@ export class PortTest implements FieldTest {
   }
 
   test(facts: Facts): boolean {
-    const port = facts.port;
-    return port !== undefined && this.#ports.has(port);
+    return this.#has(facts.port) || this.#has(listenPortOf(facts.bag));
   }
 
   keys(): readonly Key[] {
     return [...this.#ports].map((port) => ({ kind: 'port', port }));
+  }
+
+  #has(port: number | undefined): boolean {
+    return port !== undefined && this.#ports.has(port);
   }
 }
 

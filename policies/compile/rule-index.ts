@@ -1,4 +1,5 @@
 import { underivable } from '../decide/facts.ts';
+import { listenPortOf } from '../decide/listen-port.ts';
 import { BlockTable } from './block-table.ts';
 import { addressFrom } from './field-test.ts';
 import type { AddressSource, Key } from './field-test.ts';
@@ -50,11 +51,7 @@ export class RuleIndex implements Searchable {
     for (const table of this.#texts) table.search(matches);
     if (this.#sparse !== undefined) this.#sparse.search(matches);
     for (const table of this.#blocks) table.search(matches);
-    if (this.#ports !== undefined) {
-      const port = matches.facts.port;
-      const found = port === undefined ? undefined : this.#ports.get(port);
-      if (found !== undefined) matches.visit(found);
-    }
+    if (this.#ports !== undefined) searchPorts(this.#ports, matches);
     if (this.#rest !== undefined) this.#rest.search(matches);
   }
 
@@ -72,6 +69,16 @@ export class RuleIndex implements Searchable {
     this.#blocks.push(table);
     return table;
   }
+}
+
+/** A rule may name either number of the called port. */
+function searchPorts(ports: ReadonlyMap<number, Posting>, matches: RuleMatches): void {
+  const { port, bag } = matches.facts;
+  const found = port === undefined ? undefined : ports.get(port);
+  if (found !== undefined) matches.visit(found);
+  const listen = listenPortOf(bag);
+  const other = listen === undefined || listen === port ? undefined : ports.get(listen);
+  if (other !== undefined) matches.visit(other);
 }
 
 class AddressTable {

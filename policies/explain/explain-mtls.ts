@@ -3,6 +3,8 @@ import type { PeerModes } from '../compile/peer-modes.ts';
 import { policyName } from '../compile/rule-compiler.ts';
 import { selects } from '../compile/select.ts';
 import type { Workload } from '../compile/select.ts';
+import type { Facts } from '../decide/facts.ts';
+import { listenPortOf } from '../decide/listen-port.ts';
 import { modeAt } from '../decide/refuse-peer.ts';
 import type { PeerAuthentication } from '../documents/model.ts';
 import type { PolicySet } from '../documents/policy-set.ts';
@@ -17,11 +19,13 @@ export function explainMtls(
   set: PolicySet,
   workload: Workload,
   modes: PeerModes,
-  port: number | undefined,
+  called: Pick<Facts, 'port' | 'bag'>,
 ): MtlsReport {
-  const mode = modeAt(modes, port);
-  const candidates = set.peerAuthentication.filter((document) => isHeard(document, set, workload, port));
-  const by = candidates.toSorted((a, b) => narrowness(b, set, port) - narrowness(a, set, port))[0];
+  const listenPort = listenPortOf(called.bag);
+  const mode = modeAt(modes, called.port, listenPort);
+  const ports = [called.port, listenPort].filter((port) => port !== undefined);
+  const candidates = set.peerAuthentication.filter((document) => isHeard(document, set, workload, ports));
+  const by = candidates.toSorted((a, b) => narrowness(b, set, ports) - narrowness(a, set, ports))[0];
   return {
     mode,
     policy: by && policyName(by),
@@ -41,10 +45,13 @@ export function explainUnheardPeers(set: PolicySet, workload: Workload): NotInFo
 }
 
 /** A document is heard when it, alone in saying something there, changes what the composition answers. */
-function isHeard(document: PeerAuthentication, set: PolicySet, workload: Workload, port: number | undefined): boolean {
+function isHeard(document: PeerAuthentication, set: PolicySet, workload: Workload, ports: readonly number[]): boolean {
   if (unheardReason(document, set, workload) !== undefined) return false;
-  const ofPort = port === undefined ? undefined : document.portModes.get(port);
-  return document.mode !== 'UNSET' || (ofPort !== undefined && ofPort !== 'UNSET');
+  return document.mode !== 'UNSET' || namesPort(document, ports);
+}
+
+function namesPort({ portModes }: PeerAuthentication, ports: readonly number[]): boolean {
+  return ports.some((port) => (portModes.get(port) ?? 'UNSET') !== 'UNSET');
 }
 
 function unheardReason(document: PeerAuthentication, set: PolicySet, workload: Workload): string | undefined {
@@ -76,9 +83,8 @@ function isOldest(document: PeerAuthentication, set: PolicySet, workload: Worklo
 }
 
 /** Mesh, namespace, workload, port: the later speaks louder. */
-function narrowness(document: PeerAuthentication, set: PolicySet, port: number | undefined): number {
-  const ofPort = port === undefined ? undefined : document.portModes.get(port);
-  if (ofPort !== undefined && ofPort !== 'UNSET') return 3;
+function narrowness(document: PeerAuthentication, set: PolicySet, ports: readonly number[]): number {
+  if (namesPort(document, ports)) return 3;
   if (document.selector.size > 0) return 2;
   return document.metadata.namespace === set.mesh.rootNamespace ? 0 : 1;
 }

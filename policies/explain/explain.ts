@@ -51,7 +51,7 @@ export function explain(program: Program, bag: AttributeBag, evidence: Evidence 
     step,
     request: orUndefined(() => reportRequest(facts)),
     workload: { namespace, name, labels: Object.fromEntries(labels) },
-    mtls: orUndefined(() => explainMtls(program.set, workload, inForce.peers, facts.port)),
+    mtls: orUndefined(() => explainMtls(program.set, workload, inForce.peers, facts)),
     token: tokenAsked ? orUndefined(() => explainToken(inForce.tokens, facts, evidence.tokens)) : undefined,
     policies: [...customs, ...before, ...cedar, ...allows],
     notInForce: [...explainNotInForce(program.set, workload), ...explainUnheardPeers(program.set, workload)],

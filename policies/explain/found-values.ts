@@ -5,6 +5,7 @@ import { claimLens, headerLens, lenses } from '../compile/lens.ts';
 import type { Mode } from '../compile/mode.ts';
 import { underivable } from '../decide/facts.ts';
 import type { Facts } from '../decide/facts.ts';
+import { listenPortOf } from '../decide/listen-port.ts';
 import type { Readings } from '../decide/headers.ts';
 import { metadataList, metadataText } from '../decide/metadata.ts';
 
@@ -47,7 +48,7 @@ export function foundFor(key: string, facts: Facts, mode: Mode): Found {
     case 'destination.ip':
       return address('address called', facts, 'destination');
     case 'destination.port':
-      return found('port', facts.port?.toString(), 'the port that was called is not known');
+      return found('port', portNumbers(facts), 'the port that was called is not known');
     case 'connection.sni':
       return found('server name', facts.sni, 'the client named no server (SNI)');
     case 'host':
@@ -89,6 +90,11 @@ function foundEntry(key: string, facts: Facts, mode: Mode): Found {
 function found(what: string, readings: Readings, absent: string): Found {
   const values = readings === undefined ? [] : typeof readings === 'string' ? [readings] : readings;
   return { what, values, absent };
+}
+
+function portNumbers({ port, bag }: Facts): string[] {
+  const numbers = [port, listenPortOf(bag)].filter((number) => number !== undefined);
+  return [...new Set(numbers)].map(String);
 }
 
 function noIdentity(facts: Facts, part: string): string {

@@ -36,7 +36,7 @@ const byType: { readonly [T in ValueType]?: readonly string[] } = {
     'garrison.decision.audit',
   ],
   int64: [
-    'source.port destination.port',
+    'source.port destination.port garrison.destination.listen_port',
     'connection.received.bytes connection.received.bytes_total connection.sent.bytes connection.sent.bytes_total',
     'request.size request.total_size response.code response.size response.total_size',
     'check.error_code',

@@ -46,6 +46,8 @@ export function connectionAttributes(facts: InboundFacts): Attributes {
     ['destination.port', BigInt(port)],
     ...describeOwn(workload, identity, 'destination'),
   ]);
+  const listening = connection.local.port;
+  if (listening !== 0 && listening !== port) attributes.set('garrison.destination.listen_port', BigInt(listening));
   if (workload.gateway) attributes.set('garrison.destination.gateway', true);
   setDefined(attributes, 'connection.requested_server_name', connection.serverName);
   setDefined(attributes, 'source.ip', ipBytes(connection.remote.address));

@@ -12,6 +12,8 @@ export interface RequestText {
   remoteIp?: readonly number[];
   destinationIp?: readonly number[];
   port?: number;
+  /** Where the sidecar listens, if that is another port. */
+  listenPort?: number;
   sni?: string;
   method?: string;
   host?: string;
@@ -46,6 +48,7 @@ export function requestBag(request: RequestText): MapBag {
   put('origin.ip', bytes(request.remoteIp));
   put('garrison.source.proxied_ip', bytes(request.proxiedIp));
   put('destination.ip', bytes(request.destinationIp));
+  put('garrison.destination.listen_port', request.listenPort === undefined ? undefined : BigInt(request.listenPort));
   put('connection.requested_server_name', request.sni);
   if (protocol !== 'tcp') {
     put('request.method', request.method ?? 'GET');

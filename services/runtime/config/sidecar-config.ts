@@ -1,5 +1,6 @@
 import path from 'node:path';
 import {
+  type Here,
   type Shape,
   boolean,
   check,
@@ -104,7 +105,7 @@ export function sidecarShape(folder: string): Shape<Omit<SidecarConfig, 'file'>>
     identity: field(identityShape(folder), { required: true, describe: 'where its certificates come from' }),
     authz: field(address, { default: loopback(9091), describe: 'the authorization service' }),
     telemetry: field(address, { default: loopback(9092), describe: 'the telemetry collector' }),
-    inbound: field(list(inbound), {
+    inbound: field(check(list(inbound), refuseCrossedPorts), {
       default: [] as readonly InboundConfig[],
       describe: 'listeners for requests to the application',
     }),
@@ -136,6 +137,26 @@ export function sidecarShape(folder: string): Shape<Omit<SidecarConfig, 'file'>>
     checkTimeoutMs: checkTimeout,
     drainMs: drain,
   }));
+}
+
+/** Rules name an inbound port by either of its numbers (ADR 33), so one number must not be two ports. */
+function refuseCrossedPorts(inbound: readonly InboundConfig[], here: Here): void {
+  for (const [index, { listen, app }] of inbound.entries()) {
+    const number = portOf(listen);
+    if (number === 0 || number === portOf(app)) continue;
+    const crossed = inbound.findIndex((other, at) => at !== index && portOf(other.app) === number);
+    if (crossed < 0) continue;
+    here.fault(
+      `port ${number} is also that of another application, \`inbound[${crossed}].app\`: a rule for it would mean both`,
+      'listen on another port',
+      index,
+      'listen',
+    );
+  }
+}
+
+function portOf(address: Address): number {
+  return isUnix(address) ? 0 : address.port;
 }
 
 function identityShape(folder: string): Shape<IdentityConfig> {

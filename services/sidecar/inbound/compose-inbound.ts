@@ -65,10 +65,11 @@ export async function composeInbound(settings: InboundSettings, index: number, p
     http1: new NodeHttpServer(behind),
     h2: new H2Server(behind),
   };
+  let listening = portOf(settings.listen);
   const streams = new Map<Socket, Promise<void>>();
   const listener = new InboundListener({
     protocol: settings.protocol,
-    mode: () => revision()?.modeFor(port),
+    mode: () => revision()?.modeFor(port, listening),
     identity: parts.identity,
     limits,
     proxies: settings.proxyProtocol?.from,
@@ -87,6 +88,7 @@ export async function composeInbound(settings: InboundSettings, index: number, p
     },
   });
   const address = await listener.listen(settings.listen, `inbound[${index}].listen`);
+  listening = portOf(address);
   return {
     address,
     drain: async (deadline) => {

@@ -8,7 +8,8 @@ export interface ActiveRevision {
   /** Documents in it. */
   readonly documents: number;
   readonly profile: string;
-  readonly modeFor: (port: number) => MtlsMode;
+  /** Of a port by the number of its application and the one it listens at. */
+  readonly modeFor: (port: number, listenPort: number) => MtlsMode;
   readonly findRoute: FindRoute;
   /** The service that a Host names, if this workload is one of its endpoints. */
   readonly ownService: (host: string) => string | undefined;

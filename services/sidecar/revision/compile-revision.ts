@@ -53,7 +53,7 @@ export class RevisionReader {
         revision.activated && new Date(Number(revision.activated.seconds) * 1000 + revision.activated.nanos / 1e6),
       documents: set.documents.length,
       profile: profileIn(set.mesh, own.namespace),
-      modeFor: (port) => mtlsModeFor(program, own, port),
+      modeFor: (port, listenPort) => mtlsModeFor(program, own, port, listenPort),
       findRoute: (host, port) => routeOf(registry, host, port),
       ownService: (written) => {
         const { host, port } = splitHost(written);

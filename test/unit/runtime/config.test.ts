@@ -203,6 +203,10 @@ failOpen: true
     ['workload: { name: w }\nidentity: { ca: 127.0.0.1:1 }', 'needs `workloadApi`, or `ca` and `token`'],
     [`${minimum}outbound: { listen: 0.0.0.0:15001 }`, 'plaintext is served on this host only'],
     [`${minimum}inbound: [ { listen: 127.0.0.1:1 } ]`, 'inbound[0].app: is missing'],
+    [
+      `${minimum}inbound: [ { listen: 127.0.0.1:3, app: 127.0.0.1:4 }, { listen: 127.0.0.1:5, app: 127.0.0.1:3 } ]`,
+      'inbound[0].listen: port 3 is also that of another application, `inbound[1].app`: a rule for it would mean both',
+    ],
     [`${minimum}failopen: true`, 'unknown key `failopen`'],
     [
       'workload: { namespace: n, name: w }\nidentity: { workloadApi: ./w }\ninbound: [{ listen: 127.0.0.1:3, app: 127.0.0.1:4, proxyProtocol: {} }]',

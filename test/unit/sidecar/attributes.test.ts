@@ -59,6 +59,14 @@ describe('what an inbound request says', () => {
     expect(bag.has('origin.ip')).toBe(false);
   });
 
+  test('a port by both of its numbers, where it has two', () => {
+    expect(bagOf([]).get('garrison.destination.listen_port')).toBe(16080n);
+    const same = { ...connection, local: { address: '10.0.0.2', port: 9080 } };
+    expect(bagOf([], same).has('garrison.destination.listen_port')).toBe(false);
+    const socket = { ...connection, local: { address: '', port: 0 } };
+    expect(bagOf([], socket).has('garrison.destination.listen_port')).toBe(false);
+  });
+
   test('without a certificate nobody is the source', () => {
     const bag = bagOf([], { ...connection, peer: undefined, transport: 'plaintext' });
     expect(bag.has('source.principal')).toBe(false);
