@@ -100,6 +100,7 @@ export async function composeAuthz(settings: AuthzSettings, surroundings: AuthzS
   try {
     await following.first;
     const listening = admin.readiness.pending('listen');
+    admin.readiness.unless(() => identity.trouble?.());
     const addresses = {
       authzAdmin: await admin.listen(settings.admin, { setting: 'authz.admin' }),
       authz: await server.listen(

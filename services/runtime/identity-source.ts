@@ -21,6 +21,8 @@ export interface IdentitySource {
   current(): Identity;
   /** Calls back after every change; returns how to stop that. */
   onChange(listener: (identity: Identity) => void): () => void;
+  /** Why nobody accepts it now, and what to do, for people; undefined where it is accepted, or where that is not known here. */
+  trouble?(): string | undefined;
 }
 
 /** An identity that never changes. */

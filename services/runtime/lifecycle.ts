@@ -56,15 +56,16 @@ export async function serveUntil(
   drainMs = 10_000,
 ): Promise<boolean> {
   let serving: AsyncDisposable;
+  // Nothing else may hold the process: a service whose every socket is unreferenced waits or serves until told to end.
+  const alive = setInterval(() => undefined, 2 ** 30);
   try {
     serving = await main(signal);
   } catch (error) {
+    clearInterval(alive);
     // Told to end while it started: what it was waiting for then fails, and that is no failure.
     if (signal.aborted) return true;
     throw error;
   }
-  // Nothing else may hold the process: a service whose every socket is unreferenced still serves until told to end.
-  const alive = setInterval(() => undefined, 2 ** 30);
   await aborted(signal);
   clearInterval(alive);
   return within(drainMs, serving[Symbol.asyncDispose]());

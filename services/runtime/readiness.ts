@@ -2,6 +2,7 @@
 export class Readiness {
   readonly #pending = new Set<string>();
   readonly #listeners = new Set<() => void>();
+  readonly #troubles: (() => string | undefined)[] = [];
 
   /** Names a task that is not done; call what comes back when it is. */
   pending(task: string): () => void {
@@ -12,11 +13,16 @@ export class Readiness {
     };
   }
 
-  get missing(): readonly string[] {
-    return [...this.#pending];
+  /** Not ready, either, while this says why. It is asked whenever somebody asks us; the start does not wait for it. */
+  unless(trouble: () => string | undefined): void {
+    this.#troubles.push(trouble);
   }
 
-  /** Resolves as soon as nothing is missing. */
+  get missing(): readonly string[] {
+    return [...this.#pending, ...this.#troubles.map((trouble) => trouble()).filter((why) => why !== undefined)];
+  }
+
+  /** Resolves as soon as no task is left. */
   async ready(): Promise<void> {
     while (this.#pending.size > 0) {
       await new Promise<void>((resolve) => {

@@ -76,6 +76,7 @@ export async function composeSidecar(settings: SidecarSettings, surroundings: Si
     .page('/identity', () => describeIdentity(identity));
   const hasRevision = admin.readiness.pending('revision');
   const isListening = admin.readiness.pending('listen');
+  admin.readiness.unless(() => identity.trouble?.());
   revision.onChange(hasRevision);
   metrics.observedGauge('garrison_sidecar_revision', 'The revision in force', () =>
     Number(revision.current?.number ?? 0),
@@ -129,5 +130,6 @@ export async function composeSidecar(settings: SidecarSettings, surroundings: Si
 function describeIdentity(identity: IdentitySource): unknown {
   const { spiffeId, certificates, expiresAt } = identity.current();
   const serial = new X509Certificate(certificates[0] ?? '').serialNumber.toLowerCase();
-  return { spiffeId: spiffeId.toString(), serial, expiresAt: expiresAt.toISOString() };
+  const trouble = identity.trouble?.() ?? null;
+  return { spiffeId: spiffeId.toString(), serial, expiresAt: expiresAt.toISOString(), trouble };
 }

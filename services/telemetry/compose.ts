@@ -53,6 +53,7 @@ export async function composeTelemetry(
   const admin = closing.use(new AdminServer({ logger, metrics }));
   const { readiness } = admin;
   const started = readiness.pending('telemetry is starting');
+  readiness.unless(() => identity.trouble?.());
   const audit = closing.use(openAudit(state.join('audit.db'), settings.retentionMs, { readiness, clock, logger }));
   const istio = new IstioMetrics({ ...settings.metrics, monotonicMs: () => clock.monotonicMs() });
   exposeIstioMetrics(istio, metrics);

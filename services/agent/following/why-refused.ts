@@ -1,14 +1,11 @@
-import { X509Certificate } from 'node:crypto';
 import { TrustClient, type TrustBundle } from '#proto/gen/garrison/v1/identity.ts';
-import { serialOf } from '#ca/issue/serial.ts';
 import { encodePem } from '#ca/pem.ts';
 import type { Address } from '#runtime/address.ts';
 import type { Clock } from '#runtime/clock.ts';
 import { grpcClient } from '#runtime/grpc/client.ts';
 import type { Identity } from '#runtime/identity-source.ts';
-import { whyNotBelieved } from '#runtime/refused-authorities.ts';
-import { standsOnSand } from '#runtime/identity/is-spent.ts';
 import { isAuthority } from '#runtime/identity/request-certificate.ts';
+import { whyWorthless } from '#runtime/identity/why-worthless.ts';
 
 const timeoutMs = 3000;
 
@@ -32,15 +29,8 @@ export async function whyRefused(ca: Address, own: Identity, clock: Clock): Prom
 }
 
 function judge({ roots, revoked, refused }: TrustBundle, own: Identity): string | undefined {
-  const serial = serialOf(new X509Certificate(own.certificates[0] ?? ''));
-  if (revoked.includes(serial)) return 'the certificate of this node was revoked';
-  const bundle = pems(roots);
-  if (standsOnSand(own, { bundle, tainted: [] })) {
-    return 'the certificate of this node stands on a root that is trusted no more';
-  }
-  const shown = own.certificates.map((pem) => new X509Certificate(pem));
-  const why = whyNotBelieved(shown, { bundle, refused: pems(refused) });
-  return why === undefined ? undefined : `the certificate of this node is refused: ${why}`;
+  const why = whyWorthless({ ...own, bundle: pems(roots), revoked: new Set(revoked), refused: pems(refused) });
+  return why === undefined ? undefined : `the certificate of this node ${why}`;
 }
 
 function pems(ders: readonly Uint8Array[]): string[] {

@@ -18,6 +18,8 @@ export type ClientSecurity =
       readonly kind: 'tls';
       /** Shown to the server, and followed when it changes. */
       readonly identity?: IdentitySource | undefined;
+      /** The identity only says whom to believe, and is not shown: the server is not to judge it. */
+      readonly anonymous?: boolean | undefined;
       /** PEM roots, for a caller that has no identity yet; with an identity its own bundle is used. */
       readonly bundle?: readonly string[] | undefined;
       /** Whether this is the server that is meant. Names and addresses prove nothing here: only its SPIFFE ID does. */
@@ -80,11 +82,11 @@ export function grpcClient<C extends Client>(
 
 /** Servers that were believed, with what they showed, are noted by their fingerprint: a few, since they renew seldom. */
 function credentialsFor(security: Extract<ClientSecurity, { kind: 'tls' }>, servers: Servers): ChannelCredentials {
-  const { identity, bundle, expect } = security;
+  const { identity, bundle, anonymous = false, expect } = security;
   const own = identity?.current();
   const roots = own?.bundle ?? bundle ?? [];
   if (roots.length === 0) throw new GarrisonError('FAILED_PRECONDITION', 'there is no root to verify the server with');
-  const context = createSecureContext(secureContextOptions(own ?? { bundle: roots }));
+  const context = createSecureContext(secureContextOptions(own === undefined || anonymous ? { bundle: roots } : own));
   const checkServerIdentity = (_host: string, peer: PeerCertificate): Error | undefined => {
     try {
       const shown = shownByServer(peer);

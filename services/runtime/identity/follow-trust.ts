@@ -23,11 +23,16 @@ export interface TrustNews extends Trust {
   readonly spent: ReadonlySet<string>;
 }
 
+export interface FollowTrustOptions extends IdentityOptions {
+  /** How often in a row it was not to be had. */
+  readonly onFailed?: (failures: number) => void;
+}
+
 /** Holds the authority's Trust.WatchBundle open and hands on what it says, until the signal aborts or the server does not have it. */
 export async function followTrust(
   client: TrustWatcher,
   use: (news: TrustNews) => void,
-  { clock, logger, signal }: IdentityOptions,
+  { clock, logger, signal, onFailed }: FollowTrustOptions,
 ): Promise<void> {
   const ended = (): boolean => signal.aborted;
   for (let failures = 1; !ended(); failures += 1) {
@@ -43,7 +48,10 @@ export async function followTrust(
       const known = error instanceof GarrisonError ? error : fromServiceError(error as ServiceError);
       // Another kind of authority, which tells its bundle in other ways.
       if (known.code === 'UNIMPLEMENTED') return;
-      if (!ended()) logger.debug('trust not followed', { error: known });
+      if (!ended()) {
+        logger.debug('trust not followed', { error: known });
+        onFailed?.(failures);
+      }
     } finally {
       signal.removeEventListener('abort', cancel);
     }

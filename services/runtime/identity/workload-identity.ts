@@ -1,6 +1,7 @@
 import type { IdentitySource } from '../identity-source.ts';
 import type { IdentityOptions } from './identity-options.ts';
-import { identityFromCa, type CaSource } from './identity-from-ca.ts';
+import type { CaSource } from './ca-source.ts';
+import { IdentityFromCa } from './identity-from-ca.ts';
 import { WorkloadApiIdentity, type WorkloadApiSource } from './identity-from-workload-api.ts';
 
 type Given = Omit<IdentityOptions, 'random'> & Partial<Pick<IdentityOptions, 'random'>>;
@@ -11,5 +12,5 @@ export async function workloadIdentity(
   { random = Math.random, ...given }: Given,
 ): Promise<IdentitySource & AsyncDisposable> {
   const options = { ...given, random };
-  return 'ca' in source ? identityFromCa(source, options) : WorkloadApiIdentity.open(source, options);
+  return 'ca' in source ? IdentityFromCa.open(source, options) : WorkloadApiIdentity.open(source, options);
 }
