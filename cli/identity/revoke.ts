@@ -8,7 +8,7 @@ export const verb = declareVerb({
   name: 'identity revoke',
   summary: 'make certificates worthless at once: one, all of an identity, or all of an authority',
   flags: {
-    serial: { kind: 'string', value: 'SERIAL', describe: 'one certificate' },
+    serial: { kind: 'string', value: 'SERIAL', describe: 'one certificate; an intermediate with all under it' },
     ...identityFlags,
     authority: {
       kind: 'string',

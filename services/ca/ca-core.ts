@@ -94,7 +94,7 @@ export async function openCaCore(
   const authorities = isShared(ledger) ? await ledger.exclusively(open) : await open();
   const authorityDesk = new AuthorityDesk(authorityOptions, authorities);
   const jwtDesk = new JwtDesk({ desk: authorityDesk, authorities, keys: authorityOptions.keys, clock });
-  const revocations = await Revocations.open(ledger, clock, origin.source.inherited?.());
+  const revocations = await Revocations.open(ledger, trustDomain, clock, origin.source.inherited?.());
   const tokens = new TokenDesk(ledger, clock, authorities);
   opening.defer(followOthers(ledger, { authorityDesk, revocations, tokens, logger }));
   const writable = opening.use(new LedgerReadiness(ledger, { readiness: admin.readiness, clock, logger }));
@@ -139,10 +139,11 @@ export async function openCaCore(
   revocations.onChange(() => {
     changes.bump();
     void keeper.renewRevoked(revocations.serials);
+    void keeper.renewUnder(new Set(revocations.spent(authorities)));
   });
   authorities.onChange(() => {
     changes.bump();
-    void keeper.renewUnder(new Set(authorities.spent()));
+    void keeper.renewUnder(new Set(revocations.spent(authorities)));
   });
   const all = opening.move();
   const dispose = (): Promise<void> => all.disposeAsync();

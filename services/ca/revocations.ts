@@ -1,9 +1,12 @@
-import { readIssuer } from '#ca/issue/issuer.ts';
+import { authorityId } from '#ca/authority-id.ts';
+import { readIssuer, type Issuer } from '#ca/issue/issuer.ts';
 import type { SerialHex } from '#ca/issue/serial.ts';
+import type { TrustDomain } from '#ca/spiffe-id.ts';
 import { GarrisonError } from '#proto/errors/index.ts';
 import type { Clock } from '#runtime/clock.ts';
-import { ended, type Authorities } from './authority/authorities.ts';
+import { ended, standsUnder, type Authorities } from './authority/authorities.ts';
 import type { Ledger } from './ledger/port.ts';
+import { revokedIssuers } from './revoked-issuers.ts';
 
 const pageSize = 1000;
 
@@ -18,19 +21,27 @@ export interface Inherited {
 /** Certificates that are worth nothing although they verify: told to every process of the mesh until they end by themselves. */
 export class Revocations {
   readonly #ledger: Ledger;
+  readonly #trustDomain: TrustDomain;
   readonly #clock: Clock;
   readonly #listeners = new Set<() => void>();
   #serials: ReadonlySet<string> = new Set();
   #own: readonly string[] = [];
+  #issuers: readonly Issuer[] = [];
   #inherited: Inherited = { revoked: new Set(), refused: [] };
 
-  private constructor(ledger: Ledger, clock: Clock) {
+  private constructor(ledger: Ledger, trustDomain: TrustDomain, clock: Clock) {
     this.#ledger = ledger;
+    this.#trustDomain = trustDomain;
     this.#clock = clock;
   }
 
-  static async open(ledger: Ledger, clock: Clock, inherited?: Inherited): Promise<Revocations> {
-    const opened = new Revocations(ledger, clock);
+  static async open(
+    ledger: Ledger,
+    trustDomain: TrustDomain,
+    clock: Clock,
+    inherited?: Inherited,
+  ): Promise<Revocations> {
+    const opened = new Revocations(ledger, trustDomain, clock);
     if (inherited !== undefined) opened.#inherited = inherited;
     await opened.#read();
     return opened;
@@ -58,17 +69,29 @@ export class Revocations {
   }
 
   /** DER of revoked authorities under roots that are trusted, here or above: whatever stands under their keys is refused. */
-  refused(authorities: Pick<Authorities, 'refused'>): readonly Uint8Array[] {
+  refused(authorities: Pick<Authorities, 'refused' | 'trusted'>): readonly Uint8Array[] {
     const now = this.#clock.now();
-    const above = this.#inherited.refused.filter((der) => !ended(readIssuer(der), now));
-    const all = [...authorities.refused(now), ...above];
+    const trusted = authorities.trusted();
+    const own = this.#issuers.filter((issuing) => !trusted.some((one) => standsUnder(one, { issuing })));
+    const further = [...own, ...this.#inherited.refused.map(readIssuer)].filter((issuing) => !ended(issuing, now));
+    const all = [...authorities.refused(now), ...further.map(({ der }) => der)];
     return all.filter((der, index) => all.findIndex((one) => Buffer.compare(one, der) === 0) === index);
   }
 
-  async revokeSerial(serial: SerialHex, reason: string): Promise<void> {
+  /** Names of those whose certificates are to be replaced: authorities that are going, and intermediates that are refused. */
+  spent(authorities: Pick<Authorities, 'refused' | 'trusted' | 'spent'>): readonly string[] {
+    const refused = this.refused(authorities).map((der) => authorityId(readIssuer(der)));
+    return [...new Set([...authorities.spent(), ...refused])];
+  }
+
+  /** An intermediate with all that stands under it, unless that is what an authority signs with now. */
+  async revokeSerial(serial: SerialHex, reason: string, authorities: Pick<Authorities, 'trusted'>): Promise<void> {
     const entry = await this.#ledger.find(serial);
     if (entry === undefined) throw new GarrisonError('NOT_FOUND', `no certificate has the serial \`${serial}\``);
-    if (entry.profile !== 'leaf') {
+    const { profile, certificate } = entry;
+    const issuing = profile === 'intermediate' && certificate !== undefined ? readIssuer(certificate) : undefined;
+    const inUse = issuing === undefined || authorities.trusted().some((one) => standsUnder(one, { issuing }));
+    if (profile !== 'leaf' && inUse) {
       throw new GarrisonError('FAILED_PRECONDITION', 'this is the certificate of an authority', {
         remedy:
           'replace the authority that signed it: `garrison identity rotate`, then `taint` it and `revoke --authority` it',
@@ -99,7 +122,9 @@ export class Revocations {
   }
 
   async #read(): Promise<void> {
-    this.#own = await this.#ledger.listRevoked(this.#clock.now());
+    const now = this.#clock.now();
+    this.#own = await this.#ledger.listRevoked(now);
+    this.#issuers = await revokedIssuers(this.#ledger, this.#trustDomain, now);
     this.#tell();
   }
 

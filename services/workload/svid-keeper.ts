@@ -1,4 +1,5 @@
 import { generateKeyPairSync, type KeyObject } from 'node:crypto';
+import { issuerId } from '#ca/authority-id.ts';
 import { keySigner } from '#ca/keys/signer.ts';
 import type { Registration } from '#policies/documents/index.ts';
 import type { Clock } from '#runtime/clock.ts';
@@ -181,8 +182,9 @@ export class SvidKeeper implements Disposable {
     );
   }
 
-  #isSpent({ authority, serial }: Leaf): boolean {
-    return this.#spent.has(authority) || this.#revoked.has(serial);
+  #isSpent({ authority, serial, chain: [leaf] }: Leaf): boolean {
+    if (this.#spent.has(authority) || this.#revoked.has(serial)) return true;
+    return this.#spent.size > 0 && leaf !== undefined && this.#spent.has(issuerId(leaf) ?? '');
   }
 
   /** What is kept, unless nobody renewed it because nobody listened. */

@@ -110,7 +110,7 @@ export function serveIdentityAdmin(server: GrpcServer, around: AdminSurroundings
       if (serial === '') return { serials: await revocations.revokeIdentity(ownId(spiffeId).toString(), why) };
       const known = parseSerial(serial);
       if (known === undefined) throw new GarrisonError('INVALID_ARGUMENT', `\`${serial.slice(0, 100)}\` is no serial`);
-      await revocations.revokeSerial(known, why);
+      await revocations.revokeSerial(known, why, authorities);
       return { serials: [known] };
     });
 }
@@ -155,7 +155,7 @@ export function trustBundle(
     tainted: buffers(authorities.tainted()),
     sequence: BigInt(authorities.sequence),
     revoked: [...revocations.serials],
-    spent: authorities.spent(),
+    spent: revocations.spent(authorities),
     refused: buffers(revocations.refused(authorities)),
   };
 }

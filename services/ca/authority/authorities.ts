@@ -143,7 +143,7 @@ function distinct(ders: readonly Uint8Array[]): Uint8Array[] {
 }
 
 /** Whether what one signs can be verified only by way of the other's key: it is a root's, or that of somebody between. */
-export function standsUnder({ chain }: Authority, { issuing }: Authority): boolean {
+export function standsUnder({ chain }: Authority, { issuing }: Pick<Authority, 'issuing'>): boolean {
   return chain.some((der) => sameKey(readIssuer(der).publicKey, issuing.publicKey));
 }
 

@@ -59,7 +59,7 @@ function toNodeTrust({ trust, authorities, revocations }: TrustParts): NodeTrust
     tainted: buffers(authorities.tainted()),
     revoked: [...revocations.serials],
     jwtKeys: trust.jwtKeys().map(toJwtAuthority),
-    spent: authorities.spent(),
+    spent: revocations.spent(authorities),
     refused: buffers(revocations.refused(authorities)),
     foreign: [...trust.foreign()].map(([trustDomain, { roots, jwtKeys }]) => ({
       trustDomain,

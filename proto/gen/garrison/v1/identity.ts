@@ -133,12 +133,13 @@ export interface TrustBundle {
   /**
    * Authorities whose certificates are to be replaced at once, tainted or revoked: each as `Authority.id` names it. Where one
    * does not stand by itself but under somebody else's root, that is how a certificate's authorityKeyIdentifier begins; its
-   * root may be sound, because of another authority under it.
+   * root may be sound, because of another authority under it. With them those of `refused`, by the same beginning of theirs.
    */
   readonly spent: readonly string[];
   /**
-   * DER of what revoked authorities signed with, where their root is trusted because of another authority: whatever stands
-   * under one of these keys is refused, and the connections that it opened end. Those that have ended are left out.
+   * DER of what revoked authorities signed with, where their root is trusted because of another authority, and of intermediates
+   * that were revoked by themselves: whatever stands under one of these keys is refused, and the connections that it opened end.
+   * Those that have ended are left out.
    */
   readonly refused: readonly Buffer[];
 }
