@@ -47,11 +47,17 @@ export function bagOfRecord(record: ShownRecord): { bag: MapBag; gaps: string[] 
     }
   };
   for (const [name, { path: steps }] of attributePlaces) {
+    if (isLater(name)) continue;
     const value = steps.reduce<unknown>(stepInto, record);
     if (value !== undefined && value !== null) add(name, value);
   }
-  for (const [name, value] of Object.entries(record.attributes ?? {})) add(name, value);
+  for (const [name, value] of Object.entries(record.attributes ?? {})) if (!isLater(name)) add(name, value);
   return { bag: new MapBag(values), gaps };
+}
+
+/** What nobody knew yet when it was decided. */
+function isLater(name: string): boolean {
+  return /^(response|check|garrison\.decision)\./.test(name);
 }
 
 const redacted = '[redacted]';

@@ -3,7 +3,7 @@ import path from 'node:path';
 import { GarrisonError } from '#proto/errors/index.ts';
 import type { AttributeBag } from '#proto/attributes/index.ts';
 import { compile, gatherEvidence, inlineKeysOnly } from '#policies/index.ts';
-import type { Evidence, Program, ProviderAnswer } from '#policies/index.ts';
+import type { Evidence, Program, ProviderAnswer, RequiredProvider } from '#policies/index.ts';
 import { decideCase } from '#policies/cases/index.ts';
 import { explain, explanationText } from '#policies/explain/index.ts';
 import { clientFlags } from '../client-identity.ts';
@@ -13,6 +13,7 @@ import type { Flags, Invocation } from '../verb.ts';
 import { readAttributes } from './explain-attributes.ts';
 import { currentRevision, readDecision } from './explain-decision.ts';
 import { programOf, programOfChoice } from './explain-policies.ts';
+import { pastAnswer } from './past-providers.ts';
 import { readSources } from './read-sources.ts';
 import { findSuites } from './test/find-suites.ts';
 
@@ -31,7 +32,7 @@ const flags = {
   provider: {
     kind: 'strings',
     value: 'NAME=allow|deny',
-    describe: 'what a CUSTOM provider answers; one that is not named gives no answer',
+    describe: 'what a CUSTOM provider answers; else it gives none, or with --decision the one it gave then',
   },
   certificate: clientFlags.certificate,
   key: clientFlags.key,
@@ -105,10 +106,15 @@ async function questionOfDecision(id: string, given: Given): Promise<Question> {
   if (current === undefined) notes.push('which revision is in force now is not known: no running mesh tells');
   else if (current !== then) notes.push(`revision ${current} is in force now: the documents may have changed since`);
   const revised = current === undefined || then === undefined ? null : current !== then;
+  const said = (provider: RequiredProvider): ProviderAnswer | undefined => pastAnswer(record, provider);
+  const evidence = await evidenceFor(program, bag, given, said);
+  if ([...(evidence.providers?.values() ?? [])].includes('allow')) {
+    notes.push('what providers changed of its headers is not kept: rules are compared with those that came');
+  }
   return {
     program: current === undefined ? program : compile(program.set, current),
     bag,
-    evidence: await evidenceFor(program, bag, given),
+    evidence,
     notes,
     more: { decision: { id, effect, policy, rule: rule ?? null, revision: then ?? null, revised } },
   };
@@ -143,13 +149,18 @@ async function questionOfCase(text: string, given: Given): Promise<Question> {
 }
 
 /** Tokens are verified with the keys that the documents hold; nothing is fetched and nobody is asked. */
-function evidenceFor(program: Program, bag: AttributeBag, { flags: { provider }, clock }: Given): Promise<Evidence> {
+function evidenceFor(
+  program: Program,
+  bag: AttributeBag,
+  { flags: { provider }, clock }: Given,
+  otherwise: (provider: RequiredProvider) => ProviderAnswer | undefined = () => undefined,
+): Promise<Evidence> {
   const answers = new Map(provider.map(readAnswer));
   return gatherEvidence(program, bag, {
     keys: inlineKeysOnly,
     nowMs: clock.now().getTime(),
-    ask: ({ name }) => {
-      const answer = answers.get(name);
+    ask: (required) => {
+      const answer = answers.get(required.name) ?? otherwise(required);
       return answer === undefined ? Promise.reject(new Error('unknown provider')) : Promise.resolve(answer);
     },
   });

@@ -8,6 +8,16 @@ kind: AuthorizationPolicy
 metadata: { name: admin, namespace: shop }
 spec: { action: DENY, rules: [{ to: [{ operation: { paths: ['/admin*'], ports: ['8080'] } }] }] }
 `;
+const risk = `apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: { name: risk, namespace: shop }
+spec: { action: CUSTOM, provider: { name: risk }, rules: [{ to: [{ operation: { paths: ['/pay'] } }] }] }
+---
+apiVersion: garrison.dev/v1
+kind: Handler
+metadata: { name: risk, namespace: shop }
+spec: { check: { protocol: http, address: '127.0.0.1:1' } }
+`;
 const suite = `suite: admin
 policies: [./policies/admin.yaml]
 workload: { namespace: shop, name: cart }
@@ -57,6 +67,7 @@ describe('policy explain', () => {
 
   test('a request at a running server, and a decision from its audit', async () => {
     const cwd = folder();
+    writeFileSync(path.join(cwd, 'policies/risk.yaml'), risk);
     await using up = new Command(['up', '--output', 'json'], { cwd });
     const { addresses } = JSON.parse(await up.line()) as { addresses: Record<string, string> };
     const atServer = await run(
@@ -89,6 +100,28 @@ describe('policy explain', () => {
     expect(past.stderr).toContain('decision d-1 was `deny` by shop/admin rule 0 at revision 1');
     expect(past.stderr).toContain('`authorization` of request.headers was a credential');
     expect((await run(['policy', 'explain', '--decision', 'd-2'], cwd)).code).toBe(2);
+
+    const refused = [
+      ...facts.filter((fact) => fact !== '--attribute' && !/^(request.path|garrison.decision)/.test(fact)),
+      'request.path=/pay',
+      'response.code=403',
+      'response.duration=40.816788ms',
+      'garrison.decision.id=d-3',
+      'garrison.decision.effect=deny',
+      'garrison.decision.policy=shop/risk',
+      'garrison.decision.rule=0',
+      'garrison.decision.revision=1',
+      'garrison.decision.reason=denied by rule 0 of shop/risk: provider `risk` refused',
+    ].flatMap((fact) => ['--attribute', fact]);
+    expect(await run(['report', '--server', addresses['telemetryLocal'] ?? '', ...refused], cwd)).toMatchObject({
+      code: 0,
+    });
+    const custom = await run(['policy', 'explain', '--decision', 'd-3'], cwd);
+    expect(custom).toMatchObject({ code: 1 });
+    expect(custom.stdout).toContain('DENIED (403) by rule 0 of shop/risk: provider `risk` refused, revision 1');
+    expect(custom.stderr).not.toContain('response.duration');
+    const otherwise = await run(['policy', 'explain', '--decision', 'd-3', '--provider', 'risk=allow'], cwd);
+    expect(otherwise).toMatchObject({ code: 0 });
     await up.end();
   });
 });
