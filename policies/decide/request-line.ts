@@ -1,8 +1,8 @@
 import type { Facts } from './facts.ts';
-import { isAmbiguous, normalizePath, pathOnly } from './normalize-path.ts';
+import { lookAtPath } from './look-at-path.ts';
 import { readText } from './read-attribute.ts';
 import { isToken } from './scan-headers.ts';
-import { isBroken, plainPath } from './scan-path.ts';
+import { plainPath } from './scan-path.ts';
 
 /**
  * Reads method, host, path and header names of a request, and says why it must be refused (400), if it must:
@@ -38,20 +38,9 @@ export function hasBrokenSni(facts: Facts): boolean {
 function readPath(facts: Facts, raw: string): string | undefined {
   facts.path = plainPath(raw);
   if (facts.path !== undefined) return undefined;
-  const { strict, pathLevel } = facts.settings;
-  if (strict && raw === '') return 'the path is empty';
-  if (strict && isBroken(raw)) return 'the path has a control character or a space';
-  const path = pathOnly(raw);
-  if (path === '*' && facts.method === 'OPTIONS') {
-    facts.path = path;
-    return undefined;
-  }
-  // What CONNECT names is no path.
-  if (facts.method === 'CONNECT' && !path.startsWith('/')) return undefined;
-  facts.path = normalizePath(pathLevel, path);
-  if (facts.path === undefined) return 'the path cannot be normalised';
-  if (strict && isAmbiguous(path)) return 'the path means another thing when slashes are merged first';
-  return undefined;
+  const read = lookAtPath(facts.settings, facts.method, raw);
+  facts.path = read.path;
+  return read.fault;
 }
 
 function pseudoHeader(facts: Facts, name: string): string | undefined {

@@ -19,6 +19,8 @@ export interface Requirements {
   readonly tokens: TokenRequest | undefined;
   /** CUSTOM providers to ask, by name. */
   readonly providers: readonly RequiredProvider[];
+  /** The path as rules read it, with the query: what a provider is asked about, as upstream. */
+  readonly path: string | undefined;
 }
 
 export interface RequiredProvider {
@@ -29,7 +31,7 @@ export interface RequiredProvider {
   readonly handler: string | undefined;
 }
 
-const nothing: Requirements = { tokens: undefined, providers: [] };
+const nothing: Requirements = { tokens: undefined, providers: [], path: undefined };
 
 /** Nothing for a request that is refused anyway, and nothing where an error occurs: decide meets the same error and denies. */
 export function requirements(program: Program, bag: AttributeBag): Requirements {
@@ -39,7 +41,8 @@ export function requirements(program: Program, bag: AttributeBag): Requirements 
     const facts = new Facts(bag, program.settings);
     facts.begin(workload.settings);
     if (refusePeer(workload.peers, facts) !== undefined || refuseMalformed(facts, true) !== undefined) return nothing;
-    return { providers: providersFor(workload, facts), tokens: tokensFor(workload, facts) };
+    const path = facts.pathAndQuery();
+    return { providers: providersFor(workload, facts), tokens: tokensFor(workload, facts), path };
   } catch {
     return nothing;
   }
@@ -74,7 +77,7 @@ function tokensFor(workload: WorkloadProgram, facts: Facts): TokenRequest | unde
   const found = findTokens(rules, facts);
   if (found.length === 0) return undefined;
   const cookies = facts.header('cookie', 'plain') ?? [];
-  return { rules, found, path: facts.rawPath, cookies: typeof cookies === 'string' ? [cookies] : cookies };
+  return { rules, found, path: facts.pathAndQuery(), cookies: typeof cookies === 'string' ? [cookies] : cookies };
 }
 
 export interface EvidencePorts extends TokenPorts {

@@ -7,7 +7,6 @@ import type {
   KeySource,
   Program,
   ProviderAnswer,
-  RequiredProvider,
   Requirements,
   TokenOutcome,
 } from '#policies/index.ts';
@@ -75,7 +74,7 @@ export async function gatherEvidence(
     wanted === undefined ? Promise.resolve(undefined) : verifyTokens(wanted, { keys, nowMs }).catch(() => undefined);
   const [asSent, heard] = await Promise.all([
     verified(tokens),
-    askAll(required.providers, program, bag, sources, nowMs),
+    askAll(required, program, bag, sources, nowMs),
   ]);
   const headers = editedHeaders(bag, heard.flatMap(editsOf));
   const outcome = headers === undefined ? asSent : await verified(tokensAfter(program, bag, headers));
@@ -88,14 +87,14 @@ export async function gatherEvidence(
 }
 
 async function askAll(
-  required: readonly RequiredProvider[],
+  { providers: required, path }: Requirements,
   program: Program,
   bag: AttributeBag,
   { providers }: EvidenceSources,
   nowMs: number,
 ): Promise<Heard[]> {
   if (required.length === 0) return [];
-  const question = questionAbout(bag, nowMs);
+  const question = questionAbout(bag, nowMs, path);
   return Promise.all(required.map((provider) => providers.ask(provider, question, program.set)));
 }
 

@@ -71,6 +71,7 @@ function toWire({ number, activated, files, set: { mesh } }: Revision): WireRevi
       rootNamespace: mesh.rootNamespace,
       profile: mesh.profile,
       namespaceProfiles: new Map(mesh.namespaceProfiles),
+      pathNormalization: mesh.pathNormalization ?? '',
     },
   };
 }

@@ -209,6 +209,7 @@ function revisionOf(number: bigint, text: string): Revision {
     rootNamespace: 'istio-system',
     profile: 'strict',
     namespaceProfiles: new Map(),
+    pathNormalization: '',
   };
   return {
     number,

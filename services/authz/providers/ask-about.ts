@@ -3,10 +3,10 @@ import type { Question, QuestionPeer } from './reply.ts';
 
 const none: ReadonlyMap<string, string> = new Map();
 
-/** The question that a provider is asked about one request. */
-export function questionAbout(bag: AttributeBag, nowMs: number): Question {
+/** The question that a provider is asked about one request, with the path as rules read it: as Envoy's filter sees it. */
+export function questionAbout(bag: AttributeBag, nowMs: number, normalizedPath?: string): Question {
   const protocol = text(bag, 'context.protocol');
-  const path = text(bag, 'request.path');
+  const path = normalizedPath ?? text(bag, 'request.path');
   const method = text(bag, 'request.method');
   return {
     http: protocol === '' ? path !== '' || method !== '' : ['http', 'https', 'grpc'].includes(protocol),

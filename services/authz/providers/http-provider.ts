@@ -2,6 +2,7 @@ import type { Agent, IncomingHttpHeaders, IncomingMessage, OutgoingHttpHeaders, 
 import { Agent as TlsAgent, request as requestHttps } from 'node:https';
 import { isUtf8 } from 'node:buffer';
 import { Agent as PlainAgent, request as requestHttp } from '#runtime/http.ts';
+import { isAmbiguous, normalizePath, pathOnly } from '#policies/decide/normalize-path.ts';
 import type { CheckHandler } from '#policies/documents/model.ts';
 import type { HeaderOperation } from '#proto/gen/istio/mixer/v1/mixer.ts';
 import { isUnix, parseAddress } from '#runtime/address.ts';
@@ -22,10 +23,12 @@ export class HttpProvider implements Provider {
   readonly #handler: CheckHandler;
   readonly #agent: Agent;
   readonly #options: RequestOptions;
+  readonly #prefix: string;
   readonly #sees: (name: string) => boolean;
 
   constructor(handler: CheckHandler, identity: IdentitySource) {
     this.#handler = handler;
+    this.#prefix = handler.pathPrefix.replace(/\/$/, '');
     const address = parseAddress(handler.address);
     const host = isUnix(address) ? 'localhost' : address.host;
     const tls = handler.tls === undefined ? undefined : providerTls(handler.tls, host, identity);
@@ -48,6 +51,7 @@ export class HttpProvider implements Provider {
     if (!path.startsWith('/') || method === '' || method === 'CONNECT') {
       return { effect: 'unaskable', reason: 'the request has no path of its own' };
     }
+    if (leaves(this.#prefix, path)) return { effect: 'unaskable', reason: 'the path leads out of the pathPrefix' };
     let response: IncomingMessage;
     let body: Buffer | undefined;
     try {
@@ -88,7 +92,7 @@ export class HttpProvider implements Provider {
         ...this.#options,
         agent: this.#agent,
         method,
-        path: `${this.#handler.pathPrefix.replace(/\/$/, '')}${path}`,
+        path: this.#prefix + path,
         headers,
         setHost: false,
         signal,
@@ -104,6 +108,18 @@ export class HttpProvider implements Provider {
   #downstream(headers: IncomingHttpHeaders): HeaderOperation[] {
     return chosen(headers, [...ofEveryRefusal, ...this.#handler.headersToDownstreamOnDeny], append);
   }
+}
+
+/**
+ * Whether a reader that resolves more than the mesh's level does would find the question elsewhere than under the prefix:
+ * at another address of the provider something else may answer, and with 200.
+ */
+function leaves(prefix: string, path: string): boolean {
+  if (prefix === '') return false;
+  const whole = prefix + pathOnly(path);
+  const furthest = normalizePath('DECODE_AND_MERGE_SLASHES', whole);
+  const within = normalizePath('DECODE_AND_MERGE_SLASHES', prefix);
+  return furthest === undefined || !`${furthest}/`.startsWith(`${within ?? prefix}/`) || isAmbiguous(whole);
 }
 
 /** Undefined where there is more than anybody needs; the answer counts by its status all the same. */

@@ -52,7 +52,7 @@ export interface Question {
   readonly http: boolean;
   readonly id: string;
   readonly method: string;
-  /** As on the wire, with the query. */
+  /** Normalised as for rules, with the query. */
   readonly path: string;
   readonly host: string;
   readonly scheme: string;

@@ -14,6 +14,7 @@ import { sendAgain } from '../http/send-again.ts';
 import type { Limits } from '../limits.ts';
 import { addDecision, addOutcome, reportBag } from '../report/outcome.ts';
 import type { Reporter } from '../report/reporter.ts';
+import type { ReadTarget } from '../revision/active-revision.ts';
 import type { SidecarCounts } from '../sidecar-counts.ts';
 import { type ResponseFlag, UpstreamFailure } from '../upstream-failure.ts';
 import type { OwnWorkload } from '../workload.ts';
@@ -35,6 +36,8 @@ export interface InboundServing {
   readonly application: (version: RequestHead['version']) => HttpClientPort;
   /** The service that a Host names, if it is one that this workload serves. */
   readonly serviceOf: (host: string) => string | undefined;
+  /** The target as rules read it, which is how the application gets it. */
+  readonly readTarget: ReadTarget;
 }
 
 /** What of one exchange its report is made from. */
@@ -65,18 +68,28 @@ export function serveInbound(serving: InboundServing): Handle {
     const attributes = new Map(attributesOf(exchange.connection));
     attributes.set('context.time', Timestamp.fromDate(now));
     const head = cleanRequest(exchange.head);
+    const read = serving.readTarget(head.method, head.target);
     addRequest(attributes, head, now);
     setDefined(attributes, 'destination.service.host', serving.serviceOf(firstOf(head.fields, 'host') ?? ''));
 
     const refusal = refuseAtOnce(serving, exchange, now);
-    const decision = refusal ?? (await serving.decider.decide(new MapBag(attributes), exchange.gone));
+    const decision =
+      refusal ??
+      ('fault' in read
+        ? malformed(serving, read.fault)
+        : await serving.decider.decide(new MapBag(attributes), exchange.gone));
     addDecision(attributes, decision);
     serving.counts.decided('inbound', decision.effect);
     const course = exchange.gone.aborted
       ? { ...nothing, flag: 'DC' as const }
-      : await carryOut(serving, exchange, head, decision, refusal !== undefined);
+      : await carryOut(serving, exchange, { ...head, ...read }, decision, refusal !== undefined);
     report(serving, attributes, exchange, course, started);
   };
+}
+
+/** As the authorization service says it; it is not asked about what could not be passed on anyway. */
+function malformed(serving: InboundServing, fault: string): Decision {
+  return ownRefusal(serving.newId(), 400, grpcStatus.INVALID_ARGUMENT, `malformed request: ${fault}`);
 }
 
 /** What needs no policy to be refused. */

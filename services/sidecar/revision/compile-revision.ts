@@ -1,11 +1,13 @@
 import { unreadCedar } from '#policies/cedar/index.ts';
 import { compileSteps } from '#policies/compile/program.ts';
+import { targetToForward } from '#policies/decide/look-at-path.ts';
 import { type Registry, compileRegistry, mtlsModeFor } from '#policies/index.ts';
 import {
   type Mesh,
   PolicyLoader,
   type Profile,
   describeFault,
+  pathNormalizations,
   profileIn,
   profiles,
 } from '#policies/documents/index.ts';
@@ -47,6 +49,7 @@ export class RevisionReader {
     const program = yield* compileSteps(set, Number(revision.number), inUse);
     const registry = compileRegistry(set);
     const spiffeId = this.#spiffeId();
+    const { settings } = program.forWorkload(own);
     return {
       number: revision.number,
       activated:
@@ -54,6 +57,7 @@ export class RevisionReader {
       documents: set.documents.length,
       profile: profileIn(set.mesh, own.namespace),
       modeFor: (port, listenPort) => mtlsModeFor(program, own, port, listenPort),
+      readTarget: (method, target) => targetToForward(settings, method, target),
       findRoute: (host, port) => routeOf(registry, host, port),
       ownService: (written) => {
         const { host, port } = splitHost(written);
@@ -76,7 +80,16 @@ function meshOf({ mesh }: Revision): Partial<Mesh> {
   if (mesh === undefined) return {};
   const { trustDomain, trustDomainAliases, rootNamespace } = mesh;
   const namespaceProfiles = new Map([...mesh.namespaceProfiles].map(([name, profile]) => [name, profileOf(profile)]));
-  return { trustDomain, trustDomainAliases, rootNamespace, profile: profileOf(mesh.profile), namespaceProfiles };
+  const profile = profileOf(mesh.profile);
+  const pathNormalization = levelOf(mesh.pathNormalization);
+  return { trustDomain, trustDomainAliases, rootNamespace, profile, namespaceProfiles, pathNormalization };
+}
+
+function levelOf(name: string): Mesh['pathNormalization'] {
+  if (name === '') return null;
+  const level = pathNormalizations.find((known) => known === name);
+  if (level !== undefined) return level;
+  throw new GarrisonError('INVALID_ARGUMENT', `the path normalization \`${name}\` is not known here`);
 }
 
 function profileOf(name: string): Profile {

@@ -63,7 +63,7 @@ describe('through a pair of sidecars', () => {
     expect(status).toBe(201);
     expect(text).toMatch(/^HTTP\/1.1 201 Made\r\n/);
     expect(text).toContain('set-cookie: a=1\r\nset-cookie: b=2\r\n');
-    expect(text).toContain('GET /a//b/../c?q=%2f&r=1 web.shop');
+    expect(text).toContain('GET /a/c?q=%2f&r=1 web.shop');
   });
 
   test('the authorization service is asked once, by the side that is called', async () => {

@@ -50,6 +50,8 @@ export interface Mesh {
   readonly profile: string;
   /** Namespaces whose workloads have another. */
   readonly namespaceProfiles: Map<string, string>;
+  /** NONE | BASE | MERGE_SLASHES | DECODE_AND_MERGE_SLASHES; empty: as the profile has it. */
+  readonly pathNormalization: string;
 }
 
 export interface Mesh_NamespaceProfilesEntry {
@@ -264,7 +266,14 @@ export const Revision_File: MessageFns<Revision_File> = {
 };
 
 function createBaseMesh(): Mesh {
-  return { trustDomain: "", trustDomainAliases: [], rootNamespace: "", profile: "", namespaceProfiles: new Map() };
+  return {
+    trustDomain: "",
+    trustDomainAliases: [],
+    rootNamespace: "",
+    profile: "",
+    namespaceProfiles: new Map(),
+    pathNormalization: "",
+  };
 }
 
 export const Mesh: MessageFns<Mesh> = {
@@ -284,6 +293,9 @@ export const Mesh: MessageFns<Mesh> = {
     message.namespaceProfiles.forEach((value, key) => {
       Mesh_NamespaceProfilesEntry.encode({ key: key as any, value }, writer.uint32(42).fork()).join();
     });
+    if (message.pathNormalization !== "") {
+      writer.uint32(50).string(message.pathNormalization);
+    }
     return writer;
   },
 
@@ -343,6 +355,14 @@ export const Mesh: MessageFns<Mesh> = {
             }
             continue;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.pathNormalization = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -373,6 +393,7 @@ export const Mesh: MessageFns<Mesh> = {
       });
       return m;
     })();
+    message.pathNormalization = object.pathNormalization ?? "";
     return message;
   },
 };

@@ -42,6 +42,7 @@ spec: { action: DENY, rules: [${what}] }
 const documents = [
   rule('no-admin', '{ to: [{ operation: { paths: [/admin, /admin/*] } }] }'),
   rule('no-secret', '{ to: [{ operation: { hosts: [secret.shop] } }] }'),
+  rule('no-secret-of-one', '{ to: [{ operation: { paths: ["/api/{*}/secret"] } }] }'),
   rule('no-delete', '{ to: [{ operation: { methods: [DELETE] } }] }'),
   rule('no-role', "{ when: [{ key: 'request.headers[x-role]', values: [admin] }] }"),
   rule('no-cookie', "{ when: [{ key: 'request.headers[cookie]', values: ['*admin=1'] }] }"),

@@ -104,6 +104,43 @@ describe('which Handler is asked', () => {
   });
 });
 
+describe('the path that a provider is asked about', () => {
+  const about = async (prefix: string, path: string): Promise<string | undefined> => {
+    const set = documents(custom('shop'), handler('shop', at(prefix)));
+    const asking = requestBag({ path });
+    const required = requirements(compile(set, 1), asking);
+    const [one] = required.providers;
+    if (one === undefined) return undefined;
+    const { reply } = await store.ask(one, questionAbout(asking, 0, required.path), set);
+    return reply.effect;
+  };
+
+  test('is the one that rules read, with the query as it came', async () => {
+    server.page('/a/c?x=%2f..', (_, response) => response.end());
+    expect(await about('/', '/a/b/..%2fc?x=%2f..')).toBe('allow');
+    expect(server.asked).toEqual(['/a/c?x=%2f..']);
+  });
+
+  test('never leads out of the prefix', async () => {
+    server.page('/auth/healthz', (_, response) => response.end()).page('/healthz', (_, response) => response.end());
+    for (const path of ['/../../healthz', '/admin/../../healthz', '/%2e%2e/healthz', '/..%2fhealthz'])
+      expect([path, await about('/auth', path)]).toEqual([path, 'allow']);
+    expect(new Set(server.asked)).toEqual(new Set(['/auth/healthz']));
+  });
+
+  test.each(['/../healthz', '/a/../../healthz', '/..%2fhealthz', '/%2e%2e%5chealthz', '/..;/healthz', '//../healthz'])(
+    'is not asked about where no level has kept it from leading out: %s',
+    async (path) => {
+      server.page('/healthz', (_, response) => response.end());
+      const set = documents(custom('shop'), handler('shop', at('/auth')));
+      const [required] = requirements(compile(set, 1), bag).providers;
+      const { reply } = await store.ask(required!, { ...question, path }, set);
+      expect(reply.effect).toBe('deny');
+      expect(server.asked).toEqual([]);
+    },
+  );
+});
+
 describe('an HTTP provider behind TLS', () => {
   const tls = (more: string): PolicySet =>
     documents(custom('shop'), handler('shop', `address: 'localhost:${secure.port}', tls: { ${more} }`));
