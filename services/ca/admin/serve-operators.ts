@@ -40,6 +40,13 @@ export function serveOperators(control: GrpcServer, settings: CaSettings, core: 
     'Whether age asks for something that could not be done: `due` on /status says what',
     () => (trouble.current === undefined ? 0 : 1),
   );
+  if (core.origin.trouble !== undefined) {
+    metrics.observedGauge(
+      'garrison_ca_upstream_trouble',
+      'Whether the authority above is not heard, or refuses this one: `authoritiesFrom` on /status says why',
+      () => (core.origin.trouble?.() === undefined ? 0 : 1),
+    );
+  }
   metrics.append(() => liveCertificates(uses));
   metrics.append(() => federationAges(core.federation, clock));
   serveIdentityAdmin(control, { ...core, trustDomain, defaultTokenSeconds });

@@ -1,4 +1,5 @@
 import { GarrisonError } from '#proto/errors/index.ts';
+import { formatAddress } from '#runtime/address.ts';
 import type { UpstreamConfig } from '#runtime/config/upstream-config.ts';
 import type { Logger } from '#runtime/logger.ts';
 import type { BorrowedKeys } from '../keys/borrowed-keys.ts';
@@ -7,6 +8,7 @@ import { PluggedInSource } from '../plugged-in/plugged-in-source.ts';
 import { diskUpstream } from '../upstream/disk-upstream.ts';
 import { followUpstream, type Followers } from '../upstream/follow-upstream.ts';
 import { spiffeUpstream } from '../upstream/spiffe-upstream.ts';
+import type { AboveTrouble } from '../upstream/upstream-trouble.ts';
 import { UpstreamSource } from '../upstream/upstream-source.ts';
 import { ownDnsNames } from '../serving/own-identity.ts';
 import type { AuthorityFolder } from './authority-files.ts';
@@ -25,6 +27,8 @@ export interface OpenSource extends AsyncDisposable {
   readonly source: AuthoritySource;
   /** Follows what changes where the authorities come from, until the signal aborts. */
   follow(followers: Followers, signal: AbortSignal): Promise<void>;
+  /** Why nothing is heard from there; absent where nothing ever is. */
+  trouble?(): AboveTrouble | undefined;
   /** For the status page. */
   describe(): unknown;
 }
@@ -70,7 +74,14 @@ export function openSource({ pluggedIn, upstream, serverNames }: SourceSettings,
       signal.addEventListener('abort', () => void above[Symbol.asyncDispose](), { once: true });
       await followUpstream(source, followers, logger);
     },
-    describe: () => ({ kind: source.kind, by: 'disk' in upstream ? 'disk' : 'spiffe' }),
+    trouble: () => above.trouble?.(),
+    describe: () =>
+      'disk' in upstream
+        ? { kind: source.kind, by: 'disk' }
+        : {
+            ...{ kind: source.kind, by: 'spiffe', address: formatAddress(upstream.spiffe.address) },
+            trouble: above.trouble?.() ?? null,
+          },
     [Symbol.asyncDispose]: () => above[Symbol.asyncDispose](),
   };
 }

@@ -1,15 +1,18 @@
-import { TrustClient, DownstreamClient } from '#proto/gen/garrison/v1/identity.ts';
+import type { ClientReadableStream, ServiceError } from '@grpc/grpc-js';
+import { DownstreamClient, TrustClient, type TrustBundle } from '#proto/gen/garrison/v1/identity.ts';
 import type { Address } from '#runtime/address.ts';
 import type { Clock } from '#runtime/clock.ts';
-import { callUnary } from '#runtime/grpc/call-unary.ts';
+import { callUnary, fromServiceError } from '#runtime/grpc/call-unary.ts';
 import { grpcClient } from '#runtime/grpc/client.ts';
-import { followTrust, type TrustNews } from '#runtime/identity/follow-trust.ts';
+import { followTrust, type TrustNews, type TrustWatcher } from '#runtime/identity/follow-trust.ts';
 import { isAuthority } from '#runtime/identity/request-certificate.ts';
 import { workloadIdentity } from '#runtime/identity/workload-identity.ts';
 import type { IdentitySource } from '#runtime/identity-source.ts';
 import type { Logger } from '#runtime/logger.ts';
 import { decodePem } from '#ca/pem.ts';
+import { GarrisonError } from '#proto/errors/index.ts';
 import type { Upstream } from './upstream.ts';
+import { UpstreamTrouble } from './upstream-trouble.ts';
 
 export interface SpiffeUpstreamPlace {
   /** The TLS port of the Garrison above. */
@@ -20,6 +23,8 @@ export interface SpiffeUpstreamPlace {
 
 /** Between attempts to find the authority above. */
 const retryMs = 1000;
+/** Together less than whoever asks for a new intermediate by hand waits for an answer. */
+const [identityMs, callMs] = [2000, 7000];
 
 interface Around {
   readonly clock: Clock;
@@ -39,21 +44,36 @@ export function spiffeUpstream(place: SpiffeUpstreamPlace, { ttlSeconds, ...arou
   const { signal } = stop;
   const stopped = (): boolean => signal.aborted;
   const { address, identity: proof } = place;
+  const trouble = new UpstreamTrouble(
+    address,
+    'token' in proof
+      ? `put a new join token of it in \`${proof.token}\``
+      : `let \`${proof.workloadApi}\` give it another one`,
+    around,
+  );
   let opening: Promise<Open> | undefined;
   const identity = (): Promise<Open> => {
     opening ??= workloadIdentity('token' in proof ? { ca: address, token: proof.token } : proof, { ...around, signal });
-    opening.catch(() => (opening = undefined));
+    opening.then(
+      (opened) => opened.onChange(() => trouble.looked(opened)),
+      () => (opening = undefined),
+    );
     return opening;
   };
   const security = async () => ({ kind: 'tls', identity: await identity(), expect: isAuthority }) as const;
   return {
-    newIntermediate: async ({ csr }) => {
-      const client = grpcClient(DownstreamClient, address, await security());
+    trouble: () => trouble.current,
+    newIntermediate: async ({ csr, mayWait }) => {
+      let client: DownstreamClient | undefined;
       try {
+        const held = mayWait ? await security() : await soon(security(), { clock: around.clock, signal });
+        client = grpcClient(DownstreamClient, address, held);
         const request = { csr: Buffer.from(csr), ttlSeconds };
-        return await callUnary(client.newIntermediate.bind(client), request, { signal, timeoutMs: 10_000 });
+        return await callUnary(client.newIntermediate.bind(client), request, { signal, timeoutMs: callMs });
+      } catch (error) {
+        throw trouble.describe(error);
       } finally {
-        client.close();
+        client?.close();
       }
     },
     follow: async (use) => {
@@ -66,10 +86,22 @@ export function spiffeUpstream(place: SpiffeUpstreamPlace, { ttlSeconds, ...arou
           .catch((error: unknown) => around.logger.error('what the authority above says is not taken up', { error }));
       };
       while (!stopped()) {
-        const held = await security().catch(() => undefined);
+        const held = await security().catch((error: unknown) => {
+          if (!stopped()) trouble.failed(error);
+        });
         // What it says to anybody is heard also by whose own certificate it refuses.
         const client = held && grpcClient(TrustClient, address, { ...held, anonymous: true });
-        if (client !== undefined) await followTrust(client, take, { ...around, signal });
+        if (held !== undefined && client !== undefined) {
+          const use = (news: TrustNews): void => {
+            trouble.heard(news.revoked, held.identity);
+            take(news);
+          };
+          await followTrust(
+            noting(client, (error) => trouble.failed(error), stopped),
+            use,
+            { ...around, signal },
+          );
+        }
         client?.close();
         await around.clock.sleep(retryMs, signal);
       }
@@ -79,6 +111,32 @@ export function spiffeUpstream(place: SpiffeUpstreamPlace, { ttlSeconds, ...arou
       stop.abort();
       const opened = await opening?.catch(() => undefined);
       await opened?.[Symbol.asyncDispose]();
+    },
+  };
+}
+
+/** An authority above that is away must not keep waiting who asks this one. */
+async function soon<T>(
+  work: Promise<T>,
+  { clock, signal }: Pick<Around, 'clock'> & { signal: AbortSignal },
+): Promise<T> {
+  work.catch(() => undefined);
+  const late = clock.sleep(identityMs, signal).then(() => {
+    throw new GarrisonError('UNAVAILABLE', 'this one has no identity there yet');
+  });
+  late.catch(() => undefined);
+  return Promise.race([work, late]);
+}
+
+/** The same client, and a word when a stream of it breaks. */
+function noting(client: TrustClient, failed: (error: unknown) => void, stopped: () => boolean): TrustWatcher {
+  return {
+    watchBundle: (request) => {
+      const stream: ClientReadableStream<TrustBundle> = client.watchBundle(request);
+      stream.on('error', (error: ServiceError) => {
+        if (!stopped()) failed(fromServiceError(error));
+      });
+      return stream;
     },
   };
 }

@@ -78,7 +78,8 @@ export class UpstreamSource implements AuthoritySource {
     const fresh = await keys.make('issuing');
     try {
       const { publicKey } = fresh.signer;
-      const given = await this.upstream.newIntermediate({ publicKey, csr: await writeRequest(fresh.signer) });
+      const csr = await writeRequest(fresh.signer);
+      const given = await this.upstream.newIntermediate({ publicKey, csr, mayWait: state === 'active' });
       const chain = checkChain(given.chain, given.bundle, clock.now());
       if (!sameKey(chain.issuing.publicKey, publicKey)) {
         throw new GarrisonError('INTERNAL', 'the authority above certified another key', { place: 'ca.upstream' });

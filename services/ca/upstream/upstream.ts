@@ -1,9 +1,12 @@
+import type { AboveTrouble } from './upstream-trouble.ts';
 import type { PublicKey } from '#ca/keys/public-key.ts';
 
 export interface IntermediateRequest {
   readonly publicKey: PublicKey;
   /** DER of a PKCS#10 request with that key. */
   readonly csr: Uint8Array;
+  /** Without it there is no authority at all: there is nothing better to do than to wait until the one above answers. */
+  readonly mayWait: boolean;
 }
 
 export interface GivenIntermediate {
@@ -28,6 +31,8 @@ export interface UpstreamNews {
 
 /** An authority above this one, which signs this one's intermediates. */
 export interface Upstream extends AsyncDisposable {
+  /** Why nothing is heard of it, or nothing got. */
+  trouble?(): AboveTrouble | undefined;
   newIntermediate(request: IntermediateRequest): Promise<GivenIntermediate>;
   /** Hands on what it says of trust, now and after every change, until it is disposed. */
   follow(use: (news: UpstreamNews) => Promise<void>): Promise<void>;
