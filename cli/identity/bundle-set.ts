@@ -19,12 +19,20 @@ export const verb = declareVerb({
     if (more.length > 0) throw new GarrisonError('INVALID_ARGUMENT', 'one trust domain has one bundle');
     return withAdmin(invocation, async ({ federation }) => {
       const request = { trustDomain, document: read(path.resolve(cwd, file)) };
-      const bundle = await callUnary(federation.setDocument.bind(federation), request);
+      const bundle = await callUnary(federation.setDocument.bind(federation), request).catch((error: unknown) => {
+        throw ofFile(file, error);
+      });
       output.result(federatedJson(bundle), federatedText(bundle));
       return 0;
     });
   },
 });
+
+/** What the authority finds wrong in the document, it cannot say of which file. */
+function ofFile(file: string, error: unknown): unknown {
+  if (!(error instanceof GarrisonError) || error.code !== 'INVALID_ARGUMENT') return error;
+  return new GarrisonError(error.code, error.message, { place: file, cause: error });
+}
 
 function read(file: string): string {
   try {

@@ -32,6 +32,11 @@ export const verb = declareVerb({
     'jwt-ttl': { kind: 'string', value: 'DURATION', describe: 'how long its tokens live' },
     hint: { kind: 'string', value: 'TEXT', describe: 'which of several identities this is, for the workload' },
     'federates-with': { kind: 'strings', value: 'TRUST_DOMAIN', describe: 'a trust domain whose bundle it gets too' },
+    'node-identity': {
+      kind: 'strings',
+      value: 'SPIFFE-ID',
+      describe: 'it is a node: an identity it may ask for, for workloads there; all below where it ends in `/*`',
+    },
     downstream: { kind: 'boolean', describe: 'it is a certificate authority itself' },
     out: { kind: 'string', value: 'FILE', describe: 'where it goes; `registration-NAMESPACE-NAME.yaml` in `policies`' },
     print: { kind: 'boolean', describe: 'show it, write nothing' },
@@ -59,6 +64,7 @@ export const verb = declareVerb({
       hint: flags.hint,
       federatesWith: flags['federates-with'],
       downstream: flags.downstream,
+      nodeIdentities: flags['node-identity'],
     });
     const file = flags.out === undefined ? placeOf(config, namespace, name) : path.resolve(cwd, flags.out);
     if (!flags.print && existsSync(file)) {
@@ -99,5 +105,7 @@ async function checkTogether(
   if (loaded.ok) return;
   const [fault] = loaded.faults.filter(({ place }) => place.file === added.name);
   if (fault === undefined) return; // somebody else's fault, told by `policy validate`
-  throw new GarrisonError('INVALID_ARGUMENT', describeFault(fault), { remedy: 'nothing was written' });
+  const why = describeFault(fault);
+  const flag = why.includes('`node.identities`') ? '`--node-identity` adds them; ' : '';
+  throw new GarrisonError('INVALID_ARGUMENT', why, { remedy: `${flag}nothing was written` });
 }

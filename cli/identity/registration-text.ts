@@ -9,10 +9,18 @@ export interface RegistrationWords {
   readonly hint: string | undefined;
   readonly federatesWith: readonly string[];
   readonly downstream: boolean;
+  readonly nodeIdentities: readonly string[];
 }
 
 /** A Registration document in YAML. Every value is quoted as JSON quotes it, so that none can be taken for something else. */
-export function registrationText({ name, namespace, selectors, downstream, ...words }: RegistrationWords): string {
+export function registrationText({
+  name,
+  namespace,
+  selectors,
+  downstream,
+  nodeIdentities,
+  ...words
+}: RegistrationWords): string {
   const lines = [
     'apiVersion: garrison.dev/v1',
     'kind: Registration',
@@ -28,6 +36,9 @@ export function registrationText({ name, namespace, selectors, downstream, ...wo
       return value === undefined ? [] : [`  ${key}: ${JSON.stringify(value)}`];
     }),
     ...listOf('federatesWith', words.federatesWith),
+    ...(nodeIdentities.length === 0
+      ? []
+      : ['  node:', ...listOf('identities', nodeIdentities).map((line) => `  ${line}`)]),
     ...(downstream ? ['  downstream: true'] : []),
   ];
   return `${lines.join('\n')}\n`;

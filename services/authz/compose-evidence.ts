@@ -33,6 +33,7 @@ export function composeEvidence(
   const fetching = {
     resolve: systemResolve,
     allowed: readAllowedHosts(allow),
+    untrusted: 'where it has its certificate from an authority of your own, name that one in `authz.keys.authorities`',
     authorities: [...getCACertificates('default'), ...(authorities === undefined ? [] : [readPem(authorities)])],
   };
   const keys = new KeyStore({ clock, logger, random, fetching, maxStaleMs });

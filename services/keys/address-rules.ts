@@ -20,20 +20,22 @@ const neverByName = ['169.254.0.0/16', 'fe80::/10', 'fd00:ec2::254', '224.0.0.0/
 
 /** What a setting such as `authz.keys.allow` says: hosts by name, addresses and blocks. */
 export interface AllowedHosts {
-  /** Where it is said, for the remedy. */
-  readonly setting: string;
+  /** What to do about a host that is none of these. */
+  readonly remedy: string;
   readonly names: ReadonlySet<string>;
   readonly blocks: readonly Block[];
 }
 
-export function readAllowedHosts(entries: readonly string[], setting = 'authz.keys.allow'): AllowedHosts {
+const allow = 'only public addresses are asked; name this host or its block in `authz.keys.allow` if it is meant';
+
+export function readAllowedHosts(entries: readonly string[], remedy = allow): AllowedHosts {
   const names = new Set<string>();
   const blocks: Block[] = [];
   for (const entry of entries) {
     if (entry.includes('/') || readAddress(entry, true) !== undefined) blocks.push(readBlock(entry, true));
     else names.add(plainHost(entry));
   }
-  return { setting, names, blocks };
+  return { remedy, names, blocks };
 }
 
 /** A host as it is compared: no case, no dot at the end, no brackets. */

@@ -43,9 +43,7 @@ export function refuseAddress(url: URL, allowed: AllowedHosts): void {
   if (isIP(host) !== 0 && !mayFetchFrom(host, host, allowed)) throw refusedHost(host, host, allowed);
 }
 
-function refusedHost(host: string, address: string | undefined, { setting }: AllowedHosts): GarrisonError {
+function refusedHost(host: string, address: string | undefined, { remedy }: AllowedHosts): GarrisonError {
   const why = address === undefined || address === host ? '' : `: it resolves to \`${address}\``;
-  return new GarrisonError('PERMISSION_DENIED', `keys are not fetched from \`${host}\`${why}`, {
-    remedy: `only public addresses are asked; name this host or its block in \`${setting}\` if it is meant`,
-  });
+  return new GarrisonError('PERMISSION_DENIED', `keys are not fetched from \`${host}\`${why}`, { remedy });
 }

@@ -3,7 +3,8 @@ import { request as requestHttps } from 'node:https';
 import { X509Certificate } from 'node:crypto';
 import type { PeerCertificate } from 'node:tls';
 import { request as requestHttp } from '#runtime/http.ts';
-import { GarrisonError } from '#proto/errors/index.ts';
+import { describeReason } from '#runtime/grpc/describe-unreachable.ts';
+import { GarrisonError, type ErrorDetail } from '#proto/errors/index.ts';
 import type { AllowedHosts } from './address-rules.ts';
 import { checkedLookup, refuseAddress } from './connect-checked.ts';
 import type { Resolve } from './connect-checked.ts';
@@ -16,6 +17,8 @@ export interface FetchOptions {
   readonly allowed: AllowedHosts;
   /** PEM of every authority that may have signed the servers' certificates. */
   readonly authorities: readonly string[];
+  /** What to do where none of them has. */
+  readonly untrusted?: string;
   /** Judges the server in place of its host name; what it throws refuses it. The chain is verified in any case. */
   readonly identify?: (certificate: X509Certificate) => void;
 }
@@ -29,7 +32,9 @@ export interface Fetched {
 export async function fetchDocument(url: URL, signal: AbortSignal, options: FetchOptions): Promise<Fetched> {
   let at = url;
   for (let hops = 0; ; hops++) {
-    const response = await get(at, signal, options);
+    const response = await get(at, signal, options).catch((error: unknown) => {
+      throw hops > 0 && refusedThere(error) ? sentThere(url, error) : error;
+    });
     const location = redirectOf(response);
     if (location === undefined)
       return { body: await read(response, at, signal), cacheControl: response.headers['cache-control'] };
@@ -40,10 +45,10 @@ export async function fetchDocument(url: URL, signal: AbortSignal, options: Fetc
 }
 
 function get(url: URL, signal: AbortSignal, options: FetchOptions): Promise<IncomingMessage> {
-  const { resolve, allowed, authorities, identify } = options;
-  refuseAddress(url, allowed);
+  const { resolve, allowed, authorities, untrusted, identify } = options;
   const request = url.protocol === 'https:' ? requestHttps : requestHttp;
   return new Promise((done, fail) => {
+    refuseAddress(url, allowed);
     const sent = request(
       url,
       {
@@ -58,7 +63,7 @@ function get(url: URL, signal: AbortSignal, options: FetchOptions): Promise<Inco
       },
       done,
     );
-    sent.on('error', (error) => fail(reasonOf(error, url, signal)));
+    sent.on('error', (error) => fail(reasonOf(error, url, signal, untrusted)));
     sent.end();
   });
 }
@@ -107,12 +112,34 @@ async function read(response: IncomingMessage, url: URL, signal: AbortSignal): P
   }
 }
 
-function reasonOf(error: unknown, url: URL, signal: AbortSignal): GarrisonError {
-  if (signal.aborted && signal.reason instanceof GarrisonError) return signal.reason;
+/** What Node calls it when a chain leads to none of the roots. */
+const notTrusted = /^(?:UNABLE_TO_(?:GET|VERIFY)_|SELF_SIGNED_|DEPTH_ZERO_|CERT_SIGNATURE_FAILURE$)/;
+
+function reasonOf(error: unknown, url: URL, signal: AbortSignal, untrusted?: string): GarrisonError {
+  if (signal.aborted && signal.reason instanceof GarrisonError) {
+    return new GarrisonError(signal.reason.code, `${named(url)} cannot be asked: ${signal.reason.message}`);
+  }
   if (error instanceof GarrisonError) return error;
-  return bad(url, `cannot be asked: ${error instanceof Error ? error.message : String(error)}`, error);
+  const { code = '', message = String(error) } = error as { readonly code?: string; readonly message?: string };
+  return bad(url, `cannot be asked: ${message === '' ? code : describeReason(message)}`, {
+    // What has a code is of the network, and its place in Node's source says nothing more.
+    ...(code === '' ? { cause: error } : {}),
+    ...(untrusted !== undefined && notTrusted.test(code) ? { remedy: untrusted } : {}),
+  });
 }
 
-function bad(url: URL, what: string, cause?: unknown): GarrisonError {
-  return new GarrisonError('UNAVAILABLE', `\`${url.origin}${url.pathname}\` ${what}`, { cause });
+function refusedThere(error: unknown): error is GarrisonError {
+  return error instanceof GarrisonError && error.code === 'PERMISSION_DENIED';
+}
+
+function sentThere(from: URL, { code, message, remedy = '' }: GarrisonError): GarrisonError {
+  return new GarrisonError(code, `${named(from)} redirects: ${message}`, { remedy });
+}
+
+function bad(url: URL, what: string, detail: ErrorDetail = {}): GarrisonError {
+  return new GarrisonError('UNAVAILABLE', `${named(url)} ${what}`, detail);
+}
+
+function named({ origin, pathname }: URL): string {
+  return `\`${origin}${pathname}\``;
 }

@@ -8,9 +8,10 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { toBundleDocument } from '#ca/bundle/write-bundle.ts';
 import { parseSpiffeId, parseTrustDomain } from '#ca/spiffe-id.ts';
+import type { GarrisonError } from '#proto/errors/index.ts';
 import type { FederationConfig, FederationEndpoint } from '#runtime/config/federation-config.ts';
 import { systemClock } from '#runtime/clock.ts';
-import { silentLogger } from '#runtime/logger.ts';
+import { createLogger, silentLogger } from '#runtime/logger.ts';
 import { secureContextOptions } from '#runtime/tls.ts';
 import { StateFolder } from '#runtime/state-folder.ts';
 import { KeptBundles } from '#services/ca/federation/kept-bundle.ts';
@@ -172,6 +173,44 @@ describe('a bundle endpoint', () => {
     }
   });
 
+  test('is told of with what to do about it, and without what only Node or a debugger knows', async () => {
+    const lines: string[] = [];
+    const logger = createLogger({ write: (line) => lines.push(line) });
+    const why = async (
+      endpoint: FederationEndpoint,
+      more: Partial<RelationshipOptions> = {},
+    ): Promise<GarrisonError> => {
+      const asked = relationship(endpoint, { logger, ...more }).refresh();
+      return asked.then(
+        () => Promise.reject(new Error('it was taken')),
+        (error: unknown) => error as GarrisonError,
+      );
+    };
+    const nowhere = { ...webEndpoint(), authorities: undefined } as FederationEndpoint;
+    answer = says(bundle(1));
+    expect(await why(nowhere)).toMatchObject({
+      message: `\`https://127.0.0.1:${portOf(byName)}/\` cannot be asked: unable to verify the first certificate`,
+      remedy: expect.stringContaining('`authorities`'),
+    });
+    expect(await why(spiffeEndpoint(), { rootsOf: () => [corp] })).toMatchObject({
+      remedy: expect.stringContaining('garrison identity bundle set'),
+    });
+    expect(
+      (await why({ ...webEndpoint(), url: new URL('https://127.0.0.1:1/') })).message,
+    ).toMatch(/cannot be asked: connect ECONNREFUSED 127.0.0.1:1$/);
+    answer = redirects('https://127.0.0.3/');
+    expect(await why(webEndpoint())).toMatchObject({
+      message: expect.stringMatching(
+        /^`https:\/\/127.0.0.1:\d+\/` redirects: keys are not fetched from `127\.0\.0\.3`/,
+      ),
+      remedy: expect.stringContaining('`url`'),
+    });
+    answer = says('<html>');
+    expect((await why(webEndpoint())).describe()).toMatch(/^https:\/\/127.0.0.1:\d+\/: the document is no JSON/);
+    expect(lines).toHaveLength(5);
+    for (const line of lines) expect(line).not.toMatch(/stack|use-system-ca|in `ca\.federation`/);
+  });
+
   test('that is away, broken or rolled back takes nothing away', async () => {
     answer = says(bundle(9));
     const one = relationship(webEndpoint());
@@ -269,7 +308,10 @@ describe('a bundle endpoint', () => {
     answer = () => undefined;
     const waits: number[] = [];
     const clock = { ...systemClock, sleep: (ms: number) => (waits.push(ms), Promise.resolve()) };
-    await expect(relationship(webEndpoint(), { clock }).refresh()).rejects.toMatchObject({ code: 'DEADLINE_EXCEEDED' });
+    await expect(relationship(webEndpoint(), { clock }).refresh()).rejects.toMatchObject({
+      code: 'DEADLINE_EXCEEDED',
+      message: `\`https://127.0.0.1:${portOf(byName)}/\` cannot be asked: no answer within 10000 ms`,
+    });
     expect(waits).toEqual([10_000]);
   });
 

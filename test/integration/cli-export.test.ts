@@ -149,6 +149,16 @@ describe('identity register', () => {
     const shown = await garrison([...args, '--print', '--downstream', '--namespace', 'other']);
     expect(shown.stdout).toContain('downstream: true');
     expect(shown.stdout).toContain('namespace: "other"');
+    const node = ['identity', 'register', 'rack', '--spiffe-id', 'spiffe://example.org/nodes/rack', '--print'];
+    const selected = [...node, '--selector', 'x509pop:subject:cn:rack-7'];
+    const rack = await garrison([...selected, '--node-identity', 'spiffe://example.org/ns/shop/*']);
+    expect(rack).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining('node:\n    identities:\n      - "spiffe:'),
+    });
+    const without = await garrison(selected);
+    expect(without.code).toBe(2);
+    expect(without.stderr).toContain('`--node-identity`');
     const bad = await garrison(['identity', 'register', 'x', '--service-account', 'shop/x', '--selector', 'color:red']);
     expect(bad.code).toBe(2);
     expect(bad.stderr).toContain('is not a selector');

@@ -54,6 +54,12 @@ test('PEM is refused with the command that writes what is wanted', async () => {
   expect(refused.stderr).toContain('garrison identity bundle show --format spiffe');
 });
 
+test('what is wrong in a file is told with its name', async () => {
+  for (const text of ['nothing', '{"keys":3}', documentOf(named('spiffe://elsewhere.test'))]) {
+    expect((await set(text)).stderr).toMatch(/^garrison: bundle: the /);
+  }
+});
+
 test('roots that name this trust domain, or none, are taken', async () => {
   expect(await set(documentOf(root.certificate, named('spiffe://partner.test')))).toMatchObject({ code: 0 });
 });

@@ -28,7 +28,7 @@ export async function fetchBundle(
   const { url } = endpoint;
   const options: FetchOptions = {
     resolve: systemResolve,
-    allowed: readAllowedHosts([plainHost(url.hostname)], 'ca.federation'),
+    allowed: readAllowedHosts([plainHost(url.hostname)], insideRemedy),
     ...(endpoint.profile === 'https_web' ? webAuthorities(endpoint.authorities) : spiffe(endpoint, rootsOf)),
   };
   const within = deadline(clock, timeoutMs, signal);
@@ -39,13 +39,20 @@ export async function fetchBundle(
   }
 }
 
-type Judgement = Pick<FetchOptions, 'authorities' | 'identify'>;
+const insideRemedy =
+  'an endpoint may be inside where `url` itself names it, not where it redirects to; write in `url` where the bundle is in the end';
+
+type Judgement = Pick<FetchOptions, 'authorities' | 'untrusted' | 'identify'>;
+
+const unknownWeb =
+  'where its certificate is from an authority of somebody’s own, name a PEM file of that one in `authorities`, beside `url`';
 
 function webAuthorities(file: string | undefined): Judgement {
   const known = getCACertificates('default');
-  if (file === undefined) return { authorities: known };
+  if (file === undefined) return { authorities: known, untrusted: unknownWeb };
   try {
-    return { authorities: [...known, readFileSync(file, 'utf8')] };
+    const untrusted = `put the authority that its certificate is from into \`${file}\``;
+    return { authorities: [...known, readFileSync(file, 'utf8')], untrusted };
   } catch (cause) {
     throw new GarrisonError('FAILED_PRECONDITION', `the authorities \`${file}\` cannot be read`, {
       place: 'ca.federation',
@@ -71,6 +78,7 @@ function spiffe({ endpointSpiffeId }: { readonly endpointSpiffeId: SpiffeId }, r
   }
   return {
     authorities: roots.map((der) => encodePem('CERTIFICATE', der)),
+    untrusted: `where the roots of \`${trustDomain}\` were replaced, give its bundle anew: \`garrison identity bundle set\``,
     identify: (certificate) => {
       const id = identifyPeer(certificate, 'server').toString();
       if (id === endpointSpiffeId.toString()) return;

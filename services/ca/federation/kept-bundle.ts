@@ -43,6 +43,17 @@ export function takeBundle(
   });
 }
 
+/** Its faults are told with what it is that is at fault. */
+export function placed<T>(place: string, take: () => T): T {
+  try {
+    return take();
+  } catch (cause) {
+    if (!(cause instanceof GarrisonError)) throw cause;
+    const { code, message, remedy } = cause;
+    throw new GarrisonError(code, message, { place, ...(remedy === undefined ? {} : { remedy }), cause: cause.cause });
+  }
+}
+
 function utf8(bytes: Uint8Array): string {
   try {
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
@@ -67,7 +78,8 @@ export class KeptBundles {
   read(trustDomain: TrustDomain, file: string | undefined): FederatedBundle | undefined {
     const kept = this.#kept(trustDomain);
     if (file === undefined) return kept;
-    const given = takeGiven(trustDomain, file);
+    const bytes = readGiven(file);
+    const given = placed(file, () => takeBundle(trustDomain, bytes, 'file', new Date(0)));
     return kept === undefined || newer(given, kept) ? given : kept;
   }
 
@@ -97,18 +109,6 @@ export function newer({ document: a }: FederatedBundle, { document: b }: Federat
 /** A trust domain has no character that means something in a path, and never is `.` or `..` with this ending. */
 function nameOf(trustDomain: TrustDomain): string {
   return `ca/federation/${trustDomain}.json`;
-}
-
-/** Its faults are told with the file they are in. */
-function takeGiven(trustDomain: TrustDomain, file: string): FederatedBundle {
-  const bytes = readGiven(file);
-  try {
-    return takeBundle(trustDomain, bytes, 'file', new Date(0));
-  } catch (cause) {
-    if (!(cause instanceof GarrisonError)) throw cause;
-    const { code, message, remedy } = cause;
-    throw new GarrisonError(code, message, { place: file, ...(remedy === undefined ? {} : { remedy }), cause });
-  }
 }
 
 function readGiven(file: string): Uint8Array {

@@ -1,10 +1,10 @@
 import type { TrustDomain } from '#ca/spiffe-id.ts';
-import { GarrisonError } from '#proto/errors/index.ts';
+import { asGarrisonError, GarrisonError } from '#proto/errors/index.ts';
 import type { Clock } from '#runtime/clock.ts';
 import type { FederationConfig } from '#runtime/config/federation-config.ts';
 import type { Logger } from '#runtime/logger.ts';
 import { fetchBundle, type RootsOf } from './fetch-bundle.ts';
-import { takeBundle, type FederatedBundle, type KeptBundles } from './kept-bundle.ts';
+import { placed, takeBundle, type FederatedBundle, type KeptBundles } from './kept-bundle.ts';
 import { refuseGoingBack } from './refuse-going-back.ts';
 
 export interface RelationshipOptions {
@@ -97,7 +97,7 @@ export class Relationship {
     }
     try {
       const bytes = await fetchBundle(endpoint, { clock, rootsOf, signal });
-      const fetched = takeBundle(trustDomain, bytes, 'endpoint', clock.now());
+      const fetched = placed(endpoint.url.href, () => takeBundle(trustDomain, bytes, 'endpoint', clock.now()));
       if (this.#current !== undefined) refuseGoingBack(trustDomain, this.#current.document, fetched.document);
       onFetched(trustDomain, this.#take(fetched) ? 'new' : 'same');
       this.#answered = fetched.at;
@@ -106,7 +106,7 @@ export class Relationship {
     } catch (error) {
       if (signal.aborted) return;
       this.#failures += 1;
-      this.#failure = { message: error instanceof Error ? error.message : String(error), at: clock.now() };
+      this.#failure = { message: asGarrisonError(error).describe(), at: clock.now() };
       onFetched(trustDomain, 'failed');
       logger.warn('federated bundle not fetched', { trustDomain, url: endpoint.url.href, error });
       throw error;

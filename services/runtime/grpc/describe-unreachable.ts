@@ -14,8 +14,11 @@ export function describeUnreachable(details: string): string {
   return `no connection (${[describeReason(reason), note].filter((part) => part !== '').join('; ')})`;
 }
 
+/** Node advises how to run Node, which is not how authorities are named here. */
+const advice = /; if the root CA is installed locally, try running Node\.js with --use-system-ca/;
+
 /** Why a connection failed, in a line. */
 export function describeReason(message: string): string {
   const tls = openSslError.exec(message)?.[1];
-  return tls === undefined ? message : `TLS: ${tls}`;
+  return tls === undefined ? message.replace(advice, '') : `TLS: ${tls}`;
 }
