@@ -1,5 +1,5 @@
 import { isAlias, isCollection, isMap, isScalar, parseAllDocuments } from 'yaml';
-import type { Document, ParsedNode, Scalar } from 'yaml';
+import type { Document, ParsedNode, Scalar, YAMLParseError } from 'yaml';
 import type { Entry, Node } from './node.ts';
 import { quoteable } from './quoteable.ts';
 import { Unreadable } from './tree-builder.ts';
@@ -11,6 +11,8 @@ const fixes: Readonly<Record<string, string>> = {
   MULTILINE_IMPLICIT_KEY: 'keep a key on one line, and quote a value that contains `: `',
   BAD_ALIAS: 'an anchor must come before its alias; quote a value that begins with `*`',
   BLOCK_AS_IMPLICIT_KEY: 'quote a value that contains `: `',
+  DEEPER: 'line up what belongs together',
+  NO_DASH: 'line the items of one list up, and what belongs to an item under its first key',
   MISSING_CHAR: 'close the quote or bracket',
 };
 
@@ -22,9 +24,11 @@ export function readGeneral(build: TreeBuilder, text: string, start: number): No
     // Only the first: those after it are mostly its echoes.
     const error = document.errors[0];
     if (error !== undefined) {
-      const offset = start + error.pos[0];
+      const offset = start + behindRemarks(error, text);
       if (error.message.includes('call stack')) build.checkDepth(offset, Infinity);
-      build.fault(offset, tidy(error.message), fixes[error.code]);
+      const indented = deeperLine(error.code, text, error.pos[0]);
+      if (indented === undefined) build.fault(offset, tidy(error.message), fixFor(error));
+      else build.fault(start + indented, 'indented deeper than the line above', fixes['DEEPER']);
       continue;
     }
     if (document.contents === null) continue;
@@ -33,6 +37,44 @@ export function readGeneral(build: TreeBuilder, text: string, start: number): No
   }
   return nodes;
 }
+
+/** What the library's errors are read for. */
+type Complaint = Pick<YAMLParseError, 'code' | 'message' | 'pos'>;
+
+/** Lines of nothing but a comment are no key that is out of line; the one after them is. */
+function behindRemarks({ code, pos: [at] }: Complaint, text: string): number {
+  if (code !== 'BAD_INDENT') return at;
+  const remarks = /(?:[ \t]*(?:#.*)?\n)*/y;
+  remarks.lastIndex = at;
+  return at + (remarks.exec(text)?.[0].length ?? 0);
+}
+
+/** Two of the library's codes stand for several things. */
+function fixFor({ code, message }: Complaint): string | undefined {
+  if (message.includes('- indicator')) return fixes['NO_DASH'];
+  return message.startsWith('Flow ') ? fixes['MISSING_CHAR'] : fixes[code];
+}
+
+/**
+ * The library takes a key that is indented too far for the rest of the value before it, and complains there. Where that line
+ * has no key of its own, the next one that says something is at fault.
+ */
+function deeperLine(code: string, text: string, at: number): number | undefined {
+  if (code !== 'BLOCK_AS_IMPLICIT_KEY' && code !== 'MULTILINE_IMPLICIT_KEY') return undefined;
+  const [first = '', ...others] = text.slice(at, at + longestLook).split('\n');
+  if (/:\s|:$/.test(first) || /^["'[{&*!|>]/.test(first)) return undefined;
+  let offset = at + first.length + 1;
+  for (const line of others) {
+    const indent = /^ */.exec(line)?.[0].length ?? 0;
+    if (/^ *[^\s#].*?:(?: |$)/.test(line)) return offset + indent;
+    if (line.trim() !== '' && !line.trim().startsWith('#')) return undefined;
+    offset += line.length + 1;
+  }
+  return undefined;
+}
+
+/** Enough for a line of any document, and the next ones. */
+const longestLook = 4096;
 
 function parse(build: TreeBuilder, text: string, start: number): Document.Parsed[] {
   try {

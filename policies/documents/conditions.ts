@@ -22,6 +22,12 @@ const plainKeys: ReadonlyMap<string, Shape<string>> = new Map([
 const keyedKey = /^(request\.headers|request\.auth\.claims|experimental\.envoy\.filters\.[^[\]]+)\[.+\]$/;
 const keyedStart = /^(request\.headers|request\.auth\.claims|experimental\.envoy\.filters\.)/;
 
+/** What such a key names in its brackets. */
+const entries: Readonly<Record<string, { readonly what: string; readonly example: string }>> = {
+  'request.headers': { what: 'a header', example: 'request.headers[x-role]' },
+  'request.auth.claims': { what: 'a claim', example: 'request.auth.claims[role]' },
+};
+
 /** Keys of older APIs, with what says the same today (authorization.md §4, 27). */
 const former: readonly { readonly key: RegExp; readonly fix: string }[] = [
   { key: /^destination\.labels/, fix: 'use the `selector` of the policy' },
@@ -79,8 +85,11 @@ function badKey(key: string): [reason: string, fix: string] {
   if (key === '') return ['must not be empty', 'name the attribute to look at'];
   const old = former.find((candidate) => candidate.key.test(key));
   if (old !== undefined) return [`\`${quoteable(key)}\` is not a condition`, old.fix];
-  if (keyedStart.test(key))
-    return [`\`${quoteable(key)}\` does not name an entry`, 'write it as `request.headers[x-role]`'];
+  const start = keyedStart.exec(key)?.[0];
+  if (start !== undefined) {
+    const { what, example } = entries[start] ?? { what: 'an entry', example: `${start}NAME[KEY]` };
+    return [`\`${quoteable(key)}\` does not name ${what}`, `write it as \`${example}\``];
+  }
   const keys = [...plainKeys.keys(), 'request.headers[NAME]', 'request.auth.claims[NAME]'];
   return [
     `\`${quoteable(key)}\` is not a known attribute`,

@@ -156,7 +156,9 @@ export const authorizationPolicy: Shape<AuthorizationPolicy> = documentShape({
     rules: [],
   },
   finish(meta, value, here): AuthorizationPolicy {
-    warnOfTcp(value, here);
+    const dryRun = readDryRun(meta, value, here);
+    // On trial it denies nothing.
+    if (!dryRun) warnOfTcp(value, here);
     return {
       kind: 'AuthorizationPolicy',
       metadata: meta,
@@ -165,7 +167,7 @@ export const authorizationPolicy: Shape<AuthorizationPolicy> = documentShape({
       action: value.action,
       provider: value.provider?.name,
       rules: value.rules ?? [],
-      dryRun: readDryRun(meta, value, here),
+      dryRun,
     };
   },
 });

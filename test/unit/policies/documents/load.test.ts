@@ -26,8 +26,58 @@ describe('documents are taken all together or not at all', () => {
 
   test('a text that is not YAML refuses all texts', () => {
     expect(faultsOf(policy('good'), 'a: [')).toEqual([
-      'b.yaml:1:5: flow sequence in block collection must be sufficiently indented and end with a ]; line the keys of one mapping up',
+      'b.yaml:1:5: flow sequence in block collection must be sufficiently indented and end with a ]; close the quote or bracket',
     ]);
+  });
+
+  test.each([
+    [
+      'a key deeper than the one above',
+      'kind: X\n  spec: {}\n',
+      'a.yaml:2:3: indented deeper than the line above; line up what belongs together',
+    ],
+    [
+      'a key deeper, after a comment',
+      'spec:\n  a: b\n  # c\n\n   d: e\n',
+      'a.yaml:5:1: all mapping items must start at the same column; line the keys of one mapping up',
+    ],
+    [
+      'a key deeper than its item',
+      '- a\n b: c\n',
+      'a.yaml:2:2: indented deeper than the line above; line up what belongs together',
+    ],
+    [
+      'an item without its dash',
+      'a:\n  - b: 1\n    c: 2\n   d: 3\n',
+      'a.yaml:4:1: sequence item without - indicator; line the items of one list up, and what belongs to an item under its first key',
+    ],
+    [
+      'a value with a colon',
+      'a: b: c\n',
+      'a.yaml:1:4: nested mappings are not allowed in compact mappings; quote a value that contains `: `',
+    ],
+  ])('what is wrong with the layout is told where it is: %s', (_name, text, fault) => {
+    expect(faultsOf(text)).toEqual([fault]);
+  });
+
+  test.each([
+    ['request.auth.claims', 'does not name a claim; write it as `request.auth.claims[role]`'],
+    ['request.headers', 'does not name a header; write it as `request.headers[x-role]`'],
+    ['experimental.envoy.filters.a', 'does not name an entry; write it as `experimental.envoy.filters.NAME[KEY]`'],
+  ])('a condition on all of %s', (key, says) => {
+    expect(faultsOf(policy('x', `{ rules: [{ when: [{ key: ${key}, values: [a] }] }] }`))).toEqual([
+      `a.yaml:4:28: spec.rules[0].when[0].key: \`${key}\` ${says}`,
+    ]);
+  });
+
+  test('a DENY on trial denies no TCP connection, and is not warned of', () => {
+    const deny = policy('x', '{ action: DENY, rules: [{ to: [{ operation: { paths: [/a] } }] }] }');
+    const trial = deny.replace('namespace: shop', 'namespace: shop, annotations: { istio.io/dry-run: "true" }');
+    const warnings = [deny, trial].map((text) => {
+      const loaded = loadPolicies([{ name: 'a.yaml', text }]);
+      return loaded.ok ? loaded.warnings.length : undefined;
+    });
+    expect(warnings).toEqual([1, 0]);
   });
 
   test('every fault of every document is told in one pass, in the order of the texts', () => {
