@@ -4,7 +4,7 @@ import type { CedarEngine } from '#policies/cedar/index.ts';
 import { compile, loadPolicies } from '#policies/index.ts';
 import type { Mesh, PolicySet, SourceText } from '#policies/index.ts';
 import { compareDocuments, compareVerdicts } from '#policies/diff/index.ts';
-import type { DocumentChange, VerdictChange } from '#policies/diff/index.ts';
+import type { DocumentChange, FieldChange, VerdictChange } from '#policies/diff/index.ts';
 import { describeFault, describePlace } from '#schema/describe-fault.ts';
 import { declareVerb } from '../verb.ts';
 import type { Flags, Invocation } from '../verb.ts';
@@ -23,7 +23,8 @@ type Given = Invocation<typeof flags>;
 
 export const verb = declareVerb({
   name: 'policy diff',
-  summary: 'what changes from the documents A to the documents B: exit 1 when a verdict does',
+  summary:
+    'what changes from the documents A to the documents B: exit 1 when a verdict does, without --cases when a document does',
   positionals: 'A B',
   minPositionals: 2,
   flags,
@@ -35,7 +36,7 @@ export const verb = declareVerb({
     const suites = await suitesOf([...given.flags.cases, ...surplus], given);
     const [left, right] = await Promise.all([readFolder(before, given), readFolder(after, given)]);
     const documents = compareDocuments(load(left, {}).documents, load(right, {}).documents);
-    for (const change of documents) output.result({ document: change }, documentLine(change));
+    for (const change of documents) output.result({ document: change }, documentLines(change));
     let asked = 0;
     let changed = 0;
     for (const suite of suites) {
@@ -47,6 +48,10 @@ export const verb = declareVerb({
         changed++;
         output.result({ verdict: change }, verdictLines(change));
       }
+    }
+    if (suites.length === 0) {
+      output.note(`${documents.length} ${documents.length === 1 ? 'document changes' : 'documents change'}`);
+      return documents.length > 0 ? 1 : 0;
     }
     output.note(`${changed} of ${asked} verdicts change; ${documents.length} documents do`);
     return changed > 0 ? 1 : 0;
@@ -89,9 +94,23 @@ function load({ folder, files, cedar }: ReadFolder, mesh: Partial<Mesh>): Policy
   throw new GarrisonError('INVALID_ARGUMENT', `the documents are not valid: ${errors.join('; ')}`, { place: folder });
 }
 
-function documentLine({ change, kind, document, places }: DocumentChange): string {
+function documentLines({ change, kind, document, places, fields }: DocumentChange): string {
   const sign = { added: '+', removed: '-', changed: '~' }[change];
-  return `${sign} ${kind} ${document}  (${places.map(describePlace).join(' → ')})`;
+  return [`${sign} ${kind} ${document}  (${places.map(describePlace).join(' → ')})`, ...fields.map(fieldLine)].join(
+    '\n',
+  );
+}
+
+function fieldLine({ field, before, after }: FieldChange): string {
+  return `    ${field}: ${shown(before)} → ${shown(after)}`;
+}
+
+const longestShown = 300;
+
+function shown(value: unknown): string {
+  if (value === undefined) return '(nothing)';
+  const text = JSON.stringify(value);
+  return text.length > longestShown ? `${text.slice(0, longestShown)}…` : text;
 }
 
 function verdictLines({ suite, case: name, place, before, after, better }: VerdictChange): string {

@@ -1,6 +1,8 @@
 import type { Place } from '#schema/index.ts';
 import { policyName } from '../compile/rule-compiler.ts';
 import type { Document } from '../documents/model.ts';
+import { changedFields, plain } from './changed-fields.ts';
+import type { FieldChange } from './changed-fields.ts';
 
 export interface DocumentChange {
   readonly change: 'added' | 'removed' | 'changed';
@@ -9,6 +11,8 @@ export interface DocumentChange {
   readonly document: string;
   /** Where it stands: before and after, or the one of them that there is. */
   readonly places: readonly Place[];
+  /** What is other in one that changed; empty for the rest. */
+  readonly fields: readonly FieldChange[];
 }
 
 /** Documents that are in one set alone, or say other things in the two; where they stand does not matter. */
@@ -28,17 +32,13 @@ function byName(documents: readonly Document[]): Map<string, Document> {
   return new Map(documents.map((document) => [`${document.kind} ${policyName(document)}`, document]));
 }
 
-function changeOf(change: DocumentChange['change'], ...documents: readonly [Document, ...Document[]]): DocumentChange {
-  const [first] = documents;
-  const places = documents.map((document) => document.metadata.place);
-  return { change, kind: first.kind, document: policyName(first), places };
+function changeOf(change: DocumentChange['change'], ...documents: readonly [Document, Document?]): DocumentChange {
+  const [first, other] = documents;
+  const places = [first.metadata.place, ...(other === undefined ? [] : [other.metadata.place])];
+  const fields = other === undefined ? [] : changedFields(first, other);
+  return { change, kind: first.kind, document: policyName(first), places, fields };
 }
 
-/** Everything the model keeps but places. */
 function meaningOf(document: Document): string {
-  return JSON.stringify(document, (key, value: unknown) => {
-    if (key === 'place') return undefined;
-    if (typeof value === 'bigint') return value.toString();
-    return value instanceof Map ? [...(value as Map<string, unknown>)].sort() : value;
-  });
+  return JSON.stringify(plain(document));
 }

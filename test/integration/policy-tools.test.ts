@@ -169,6 +169,23 @@ describe('policy diff', () => {
     expect(changed.stdout).toContain('    B: deny 403, denied by rule 0 of shop/admin');
     expect((await run(['policy', 'diff', 'policies', 'nowhere', '--cases', 'cases.yaml'], cwd)).code).toBe(2);
   });
+
+  test('without cases, tells which documents change and how', async () => {
+    const cwd = folder();
+    cpSync(path.join(cwd, 'policies'), path.join(cwd, 'next'), { recursive: true });
+    expect(await run(['policy', 'diff', 'policies', 'next'], cwd)).toMatchObject({
+      code: 0,
+      stdout: '',
+      stderr: '0 documents change\n',
+    });
+    writeFileSync(path.join(cwd, 'next/admin.yaml'), admin.replace('/admin*', '/x*'));
+    const changed = await run(['policy', 'diff', 'policies', 'next'], cwd);
+    expect(changed).toMatchObject({ code: 1, stderr: '1 document changes\n' });
+    expect(changed.stdout.split('\n').slice(0, 2)).toEqual([
+      '~ AuthorizationPolicy shop/admin  (policies/admin.yaml:3:11 → next/admin.yaml:3:11)',
+      '    rules[0].to[0].paths: ["/admin*"] → ["/x*"]',
+    ]);
+  });
 });
 
 describe('policy fmt', () => {

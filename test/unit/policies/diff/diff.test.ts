@@ -15,6 +15,19 @@ describe('comparing documents', () => {
       ['added', 'AuthorizationPolicy', 'shop/new'],
     ]);
     expect(compareDocuments(before, before)).toEqual([]);
+    expect(compareDocuments(before, after)[1]?.fields).toEqual([
+      { field: 'mode', before: 'STRICT', after: 'PERMISSIVE' },
+    ]);
+  });
+
+  test('and says what is other, list by list', () => {
+    const one = policy('p', 'DENY', [{ to: [{ paths: ['/a', '/b'] }] }]);
+    const other = policy('p', 'ALLOW', [{ to: [{ paths: ['/a'] }, { paths: ['/c'] }] }]);
+    expect(compareDocuments([one], [other])[0]?.fields).toMatchObject([
+      { field: 'action', before: 'DENY', after: 'ALLOW' },
+      { field: 'rules[0].to[0].paths', before: ['/a', '/b'], after: ['/a'] },
+      { field: 'rules[0].to[1]', before: undefined, after: { paths: ['/c'] } },
+    ]);
   });
 
   test('sees a changed selector, whose labels are a map', () => {
