@@ -24,9 +24,9 @@ export const verb = declareVerb({
         const count = Number(certificates);
         output.result(
           { ...authorityJson(authority), certificates: count },
-          `${authorityText(authority)}  ${count} certificates in use`,
+          `${authorityText(authority)}  ${count} ${count === 1 ? 'certificate' : 'certificates'} in use`,
         );
-        for (const use of identities) output.result(useJson(authority.id, use), useText(use));
+        for (const use of identities) output.result(useJson(authority.id, use), useText(use, authority.state));
         if (flags.identities && !complete) output.note(`\`${authority.id}\`: there are more than these`);
       }
       return 0;
@@ -40,7 +40,8 @@ function useJson(authority: string, use: UseByIdentity): Record<string, unknown>
   return { authority, identity: spiffeId, certificates: Number(certificates), ...times };
 }
 
-function useText({ spiffeId, certificates, lastExpires, moved }: UseByIdentity): string {
-  const state = moved === undefined ? 'still uses it' : `moved ${dateOf(moved) ?? ''}`;
+function useText({ spiffeId, certificates, lastExpires, moved }: UseByIdentity, authority: string): string {
+  const uses = authority === 'active' ? 'uses it' : 'still uses it';
+  const state = moved === undefined ? uses : `moved ${dateOf(moved) ?? ''}`;
   return `  ${spiffeId}  ${certificates} until ${dateOf(lastExpires) ?? ''}  ${state}`;
 }
