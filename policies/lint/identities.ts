@@ -6,6 +6,7 @@ import { ruleFieldsOf } from '../explain/rule-fields.ts';
 import type { RuleField } from '../explain/rule-fields.ts';
 import { eachRule, observeRule } from './finding.ts';
 import type { LintRule, Observation } from './finding.ts';
+import { withMissed } from './missed.ts';
 import { guardingList, guardingPath } from './request-fields.ts';
 
 const identityKeys = new Set(['source.principal', 'source.namespace', 'source.serviceAccount', 'source.trustDomain']);
@@ -120,8 +121,9 @@ export const principalWithScheme: LintRule = {
         if (key !== 'source.principal') continue;
         const value = [...values, ...notValues].find((each) => each.startsWith('spiffe://'));
         if (value === undefined) continue;
-        yield observeRule(policy, index, values.includes(value) ? path : notPath, {
-          reason: `\`${value}\` matches nobody`,
+        const negative = !values.includes(value);
+        yield observeRule(policy, index, negative ? notPath : path, {
+          reason: withMissed(`\`${value}\` matches nobody`, policy.action, negative),
           fix: `write \`${value.slice('spiffe://'.length)}\``,
         });
       }

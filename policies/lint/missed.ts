@@ -26,3 +26,9 @@ export function nothing(action: Action, http: boolean): string {
   const what = missed(action, false);
   return what === undefined ? never : `${never} (${what})`;
 }
+
+/** What is wrong with a value, and what comes of it. */
+export function withMissed(reason: string, action: Action, negative: boolean): string {
+  const what = missed(action, negative);
+  return what === undefined ? reason : `${reason}: ${what}`;
+}

@@ -10,6 +10,7 @@ import type { PolicySet } from '../documents/policy-set.ts';
 import { patternCovers } from './covers.ts';
 import { eachRule, observeRule } from './finding.ts';
 import type { LintRule, Observation } from './finding.ts';
+import { withMissed } from './missed.ts';
 import { profilesOf } from './profiles-of.ts';
 
 /** The lists that keep requests out: what they miss gets in. */
@@ -136,10 +137,11 @@ export const unknownMethod: LintRule = {
           if (isKnownMethod(readPattern(value))) continue;
           const upper = value.toUpperCase();
           const known = isKnownMethod(readPattern(upper));
+          const reason = known
+            ? `methods have a case, and no client sends \`${value}\``
+            : `\`${value}\` is no method of HTTP`;
           yield observeRule(policy, index, path, {
-            reason: known
-              ? `methods have a case, and no client sends \`${value}\``
-              : `\`${value}\` is no method of HTTP`,
+            reason: withMissed(reason, policy.action, path === field.notPath),
             fix: known ? `write \`${upper}\`` : 'correct it; gRPC is always `POST`, with the method in the path',
           });
         }

@@ -5,7 +5,7 @@ import { eachRule, observeRule } from './finding.ts';
 import type { LintRule, LintSeverity, Observation } from './finding.ts';
 import { impossible } from './impossible-value.ts';
 import { innerStar, isFreeText } from './inner-star.ts';
-import { missed } from './missed.ts';
+import { withMissed } from './missed.ts';
 
 /** A value that somebody took for a regular expression or for a glob. What no request can match at all is told by GL023. */
 export const patternAsText: LintRule = {
@@ -40,8 +40,7 @@ interface Sign {
 
 function wordsFor({ reason, fix, severity }: Sign, { action }: AuthorizationPolicy, negative: boolean): Sign {
   if (severity !== undefined) return { reason, fix, severity };
-  const what = missed(action, negative);
-  return { reason: what === undefined ? reason : `${reason}: ${what}`, fix };
+  return { reason: withMissed(reason, action, negative), fix };
 }
 
 /** What speaks for a value having been meant as a pattern of another kind. */

@@ -46,6 +46,28 @@ describe('the rules of the linter', () => {
     expect(rules.filter(({ id, summary }) => !/^GL\d{3}$/.test(id) || !/^[A-Z`‘].*\.$/.test(summary))).toEqual([]);
   });
 
+  test.each([
+    ['GL009', { to: [{ operation: { methods: ['get'], ports: ['80'] } }] }],
+    ['GL013', { from: [{ source: { principals: ['spiffe://cluster.local/ns/a/sa/b'] } }] }],
+    ['GL023', { to: [{ operation: { paths: ['admin'], ports: ['80'] } }] }],
+    ['GL023', { to: [{ operation: { paths: ['admin', '/a'], ports: ['80'] } }] }],
+    ['GL023', { to: [{ operation: { notMethods: ['*'], ports: ['80'] } }] }],
+    ['GL031', { to: [{ operation: { paths: ['/debug/[a-z]+'], ports: ['80'] } }] }],
+  ])('%s says of a DENY that is dead what comes of it: %j', (rule, text) => {
+    const document = {
+      apiVersion: 'security.istio.io/v1',
+      kind: 'AuthorizationPolicy',
+      metadata: { name: 'p', namespace: 'shop' },
+      spec: { action: 'DENY', rules: [text] },
+    };
+    const found = findingsIn([document]).filter(({ id }) => id === rule);
+    expect(found).not.toEqual([]);
+    for (const { reason, severity } of found) {
+      expect(reason).toContain('requests that it should deny pass');
+      expect(severity).not.toBe('note');
+    }
+  });
+
   test('tells a thing once', () => {
     const findings = findingsIn(cases.find(({ rule }) => rule === 'GL003')?.bad ?? []);
     expect(findings.map(({ id }) => id)).toEqual(['GL003']);
