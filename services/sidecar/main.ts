@@ -1,6 +1,8 @@
+import { serviceAccountOf } from '#ca/index.ts';
 import type { SidecarConfig } from '#runtime/config/sidecar-config.ts';
 import type { Clock } from '#runtime/clock.ts';
 import { workloadIdentity } from '#runtime/identity/workload-identity.ts';
+import type { IdentitySource } from '#runtime/identity-source.ts';
 import { aborted } from '#runtime/lifecycle.ts';
 import type { Logger } from '#runtime/logger.ts';
 import { Metrics } from '#runtime/metrics.ts';
@@ -18,6 +20,7 @@ export async function startSidecar(config: SidecarConfig, { clock, logger, signa
   const metrics = new Metrics();
   metrics.collectProcessMetrics();
   const identity = await workloadIdentity(config.identity, { clock, logger, signal });
+  warnOfOther(identity, config, logger);
   try {
     const sidecar = await composeSidecar(config, { identity, clock, logger, metrics });
     await Promise.race([sidecar.admin.readiness.ready(), aborted(signal)]);
@@ -32,4 +35,21 @@ export async function startSidecar(config: SidecarConfig, { clock, logger, signa
     await identity[Symbol.asyncDispose]();
     throw error;
   }
+}
+
+/** Peers and policies go by the identity: beside the workload of another one everything starts, and then is refused. */
+function warnOfOther(identity: IdentitySource, { workload, identity: source }: SidecarConfig, logger: Logger): void {
+  const { spiffeId } = identity.current();
+  const own = serviceAccountOf(spiffeId);
+  // One of another shape is nobody's service account.
+  if (own === undefined) return;
+  if (own.namespace === workload.namespace && own.serviceAccount === workload.serviceAccount) return;
+  logger.warn('the identity is not that of the configured workload', {
+    identity: spiffeId,
+    workload: `${workload.namespace}/${workload.serviceAccount}`,
+    remedy:
+      'token' in source
+        ? `correct \`workload\`, or put a token of that service account in \`${source.token}\``
+        : 'correct `workload`, or register this process as that service account',
+  });
 }

@@ -139,11 +139,19 @@ test(
     const { authority: old = '' } =
       lines.map((line) => JSON.parse(line) as Record<string, string>).find(({ state }) => state === 'old') ?? {};
 
+    // What would throw everybody out by mistake is refused; somebody has still the way.
+    const refusal = await run(['identity', 'revoke', '--authority', old], folder);
+    expect(refusal.code).toBe(2);
+    expect(refusal.stderr).toMatch(/^garrison: --authority: \d+ identities still stand on `[0-9a-f]+` \(/m);
+    expect(refusal.stderr).toContain(`\`garrison identity taint ${old}\` first`);
+    expect(await ask(held)).toBe(200);
+
     const heard = logged(server, /identity refused/);
     const anew = logged(up, /"service":"authz".*joined anew/, /"service":"telemetry".*joined anew/);
     const ended = once(held, 'close');
-    const revoked = await run(['identity', 'revoke', '--authority', old, '--reason', 'stolen'], folder);
+    const revoked = await run(['identity', 'revoke', '--authority', old, '--reason', 'stolen', '--force'], folder);
     expect(revoked.code).toBe(0);
+    expect(revoked.stderr).toMatch(/^\d+ identities stood on it \(.*\): refused from now on/m);
     await Promise.all([heard, anew, ended]);
     expect(await ask(await knock(stolen))).toBeUndefined();
     const { ready, missing } = await readyz(own.admin);

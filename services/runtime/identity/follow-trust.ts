@@ -28,11 +28,13 @@ export interface FollowTrustOptions extends IdentityOptions {
   readonly onFailed?: (failures: number) => void;
 }
 
+const againMs = 100;
+
 /** Holds the authority's Trust.WatchBundle open and hands on what it says, until the signal aborts or the server does not have it. */
 export async function followTrust(
   client: TrustWatcher,
   use: (news: TrustNews) => void,
-  { clock, logger, signal, onFailed }: FollowTrustOptions,
+  { clock, logger, signal, random, onFailed }: FollowTrustOptions,
 ): Promise<void> {
   const ended = (): boolean => signal.aborted;
   for (let failures = 1; !ended(); failures += 1) {
@@ -55,7 +57,8 @@ export async function followTrust(
     } finally {
       signal.removeEventListener('abort', cancel);
     }
-    await clock.sleep(retryDelayMs(Math.max(failures, 1), 0), signal);
+    // One that was heard is heard again soon: what is revoked meanwhile is believed until then.
+    await clock.sleep(failures === 0 ? againMs * (0.5 + random()) : retryDelayMs(failures, 0), signal);
   }
 }
 
