@@ -21,10 +21,12 @@ export function verifiedToken(jwt: Jwt, rules: TokenRules | undefined, request: 
   const cookies = (request.http?.headers ?? [])
     .filter(([name]) => name.toLowerCase() === 'cookie')
     .map(([, value]) => value);
+  const names = (request.http?.headers ?? []).map(([name]) => name.toLowerCase());
+  const spellings = names.filter((name) => rules?.writes(name));
   const upstream =
     rules === undefined
       ? { headers: new Map<string, string | undefined>(), path: undefined }
-      : rewrite(rules, accepted, { path: request.http?.path, cookies });
+      : rewrite(rules, accepted, { path: request.http?.path, cookies, spellings });
   if (upstream !== undefined) return { kind: 'accepted', token, upstream };
   const reason = 'a claim cannot be written into a header';
   return {

@@ -2,6 +2,7 @@ import type { AttributeBag } from '#proto/attributes/index.ts';
 import type { Program } from '../compile/program.ts';
 import type { WorkloadProgram } from '../compile/workload-program.ts';
 import { findTokens, isPreflight } from '../tokens/locations.ts';
+import { spellingsIn } from '../tokens/no-token.ts';
 import type { TokenRequest } from '../tokens/verify-tokens.ts';
 import { verifyTokens } from '../tokens/verify-tokens.ts';
 import type { TokenPorts } from '../tokens/verify-tokens.ts';
@@ -77,7 +78,13 @@ function tokensFor(workload: WorkloadProgram, facts: Facts): TokenRequest | unde
   const found = findTokens(rules, facts);
   if (found.length === 0) return undefined;
   const cookies = facts.header('cookie', 'plain') ?? [];
-  return { rules, found, path: facts.pathAndQuery(), cookies: typeof cookies === 'string' ? [cookies] : cookies };
+  return {
+    rules,
+    found,
+    path: facts.pathAndQuery(),
+    cookies: typeof cookies === 'string' ? [cookies] : cookies,
+    spellings: spellingsIn(rules, facts),
+  };
 }
 
 export interface EvidencePorts extends TokenPorts {

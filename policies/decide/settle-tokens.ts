@@ -1,6 +1,6 @@
 import { findTokens, isPreflight } from '../tokens/locations.ts';
 import type { TokenRules } from '../tokens/merge-rules.ts';
-import { missingToken, withoutWritten } from '../tokens/no-token.ts';
+import { missingToken, spellingsIn, withoutWritten } from '../tokens/no-token.ts';
 import type { TokenOutcome, Upstream } from './evidence.ts';
 import type { Facts } from './facts.ts';
 import type { Finding } from './verdict.ts';
@@ -37,7 +37,7 @@ function touchTokens(rules: TokenRules, facts: Facts): void {
 
 /** Nobody verified anything: fine where there is nothing to verify, or a proxy in front has done it. */
 function withoutEvidence(rules: TokenRules, facts: Facts): TokenOutcome {
-  const upstream = withoutWritten(rules);
+  const upstream = withoutWritten(rules, spellingsIn(rules, facts));
   if (facts.token !== undefined || isPreflight(facts)) return { kind: 'none', upstream };
   const [found] = findTokens(rules, facts);
   if (found !== undefined) {

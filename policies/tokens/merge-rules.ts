@@ -9,8 +9,13 @@ export interface TokenRule {
 /** All token rules in force for one workload: the union of its documents, by issuer. */
 export interface TokenRules {
   readonly rules: readonly TokenRule[];
-  /** Headers that a rule would write: whoever sends them itself must not be believed. */
+  /** Headers that a rule would write: whoever sends them itself must not be believed. In their usual spellings. */
   readonly written: readonly string[];
+  /**
+   * Whether a name in lower case is one of those in any spelling: many servers fold `_` into `-`, each of them or all, and would
+   * believe that one as well.
+   */
+  writes(name: string): boolean;
 }
 
 export function mergeTokenRules(documents: readonly RequestAuthentication[]): TokenRules | undefined {
@@ -23,6 +28,10 @@ export function mergeTokenRules(documents: readonly RequestAuthentication[]): To
     ...(rule.outputPayloadToHeader === undefined ? [] : [rule.outputPayloadToHeader.toLowerCase()]),
     ...rule.outputClaimToHeaders.map(({ header }) => header.toLowerCase()),
   ]);
-  // Many servers fold `_` into `-`: a header of the other spelling would be believed as well.
-  return { rules, written: [...new Set(written.flatMap((name) => [name, name.replaceAll('-', '_')]))] };
+  const dashed = new Set(written.map((name) => name.replaceAll('_', '-')));
+  return {
+    rules,
+    written: [...new Set(written.flatMap((name) => [name, name.replaceAll('-', '_'), name.replaceAll('_', '-')]))],
+    writes: (name) => dashed.has(name.replaceAll('_', '-')),
+  };
 }

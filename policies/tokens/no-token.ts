@@ -1,4 +1,5 @@
 import type { TokenOutcome, Upstream } from '../decide/evidence.ts';
+import type { Facts } from '../decide/facts.ts';
 import type { TokenRules } from './merge-rules.ts';
 
 /** The refusal of a request without any token where a rule requires one. */
@@ -9,6 +10,12 @@ export function missingToken(rules: TokenRules): TokenOutcome | undefined {
 }
 
 /** Headers that a rule would write are stripped from every request, token or not. */
-export function withoutWritten(rules: TokenRules): Upstream {
-  return { headers: new Map(rules.written.map((name) => [name, undefined])), path: undefined };
+export function withoutWritten({ written }: TokenRules, spellings: readonly string[]): Upstream {
+  return { headers: new Map([...written, ...spellings].map((name) => [name, undefined])), path: undefined };
+}
+
+/** How a request spells headers that a rule would write, where it spells any name unusually. */
+export function spellingsIn(rules: TokenRules, facts: Facts): readonly string[] {
+  if (rules.written.length === 0 || !facts.oddHeaderNames) return [];
+  return [...facts.headerNames()].filter((name) => rules.writes(name));
 }

@@ -16,6 +16,8 @@ export interface AcceptedToken {
 export interface TokenCarrier {
   readonly path: string | undefined;
   readonly cookies: readonly string[];
+  /** Names under which there may be a header that a rule would write. */
+  readonly spellings: readonly string[];
 }
 
 /**
@@ -27,7 +29,9 @@ export function rewrite(
   accepted: readonly AcceptedToken[],
   carrier: TokenCarrier,
 ): Upstream | undefined {
-  const headers = new Map<string, string | undefined>(rules.written.map((name) => [name, undefined]));
+  const headers = new Map<string, string | undefined>(
+    [...rules.written, ...carrier.spellings].map((name) => [name, undefined]),
+  );
   const taken = accepted.filter(({ rule }) => !rule.forwardOriginalToken).map(({ found }) => found.place);
   for (const place of taken) if (place.kind === 'header') headers.set(place.name, undefined);
   const cookies = new Set(taken.filter(({ kind }) => kind === 'cookie').map(({ name }) => name));

@@ -41,7 +41,8 @@ interface Examined {
  */
 export async function verifyTokens(request: TokenRequest, ports: TokenPorts): Promise<TokenOutcome> {
   const { rules, found } = request;
-  if (found.length === 0) return missingToken(rules) ?? { kind: 'none', upstream: withoutWritten(rules) };
+  if (found.length === 0)
+    return missingToken(rules) ?? { kind: 'none', upstream: withoutWritten(rules, request.spellings) };
   if (found.length > maxTokens) return refusal(rules, 0, 401, 'the request carries too many tokens');
   const examined = await Promise.all(found.map((one) => examine(one, rules, ports)));
   const standing = rules.rules.map(({ rule }, index) => {

@@ -72,10 +72,7 @@ export async function gatherEvidence(
   const { tokens } = required;
   const verified = (wanted: Requirements['tokens']): Promise<TokenOutcome | undefined> =>
     wanted === undefined ? Promise.resolve(undefined) : verifyTokens(wanted, { keys, nowMs }).catch(() => undefined);
-  const [asSent, heard] = await Promise.all([
-    verified(tokens),
-    askAll(required, program, bag, sources, nowMs),
-  ]);
+  const [asSent, heard] = await Promise.all([verified(tokens), askAll(required, program, bag, sources, nowMs)]);
   const headers = editedHeaders(bag, heard.flatMap(editsOf));
   const outcome = headers === undefined ? asSent : await verified(tokensAfter(program, bag, headers));
   return {

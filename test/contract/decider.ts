@@ -131,6 +131,31 @@ export function describeDecider(name: string, make: (failOpen: boolean) => Promi
       expect(decision.code).not.toBe(0);
     });
 
+    const pathBecomes = (value: string): Ruling => ({
+      directive: {
+        requestHeaderOperations: [{ name: ':path', value, operation: 0 }],
+        responseHeaderOperations: [],
+        directResponseCode: 0,
+        directResponseBody: '',
+      },
+    });
+
+    test.each(['a', '', '/a b', '/a#b', '/a\r\nx: y', '/\u00e4', 'http://a/'])(
+      'a change of the path to something that is none is no decision: %j',
+      async (value) => {
+        await using made = await make(true);
+        made.rule(() => pathBecomes(value));
+        expect(await made.decider.decide(bag, signal)).toMatchObject({ effect: 'deny', failOpen: false });
+      },
+    );
+
+    test('a change of the path comes along, and is no header', async () => {
+      await using made = await make(false);
+      made.rule(() => pathBecomes('/a?b="'));
+      const decision = await made.decider.decide(bag, signal);
+      expect(decision).toMatchObject({ effect: 'allow', path: '/a?b="', requestChanges: [] });
+    });
+
     test('a change that would make two headers of one is no decision, even when failing open', async () => {
       await using made = await make(true);
       made.rule(() => ({

@@ -25,6 +25,8 @@ export interface Decision {
   readonly shadow: ReadonlyMap<'allow' | 'deny', string>;
   /** It passes only because nobody could be asked and `failOpen` is set. */
   readonly failOpen: boolean;
+  /** The path with the query as it must go on, where it is another: a token was taken out of it. */
+  readonly path: string | undefined;
   readonly requestChanges: readonly HeaderChange[];
   readonly responseChanges: readonly HeaderChange[];
   /** An answer given in the service's place. */
@@ -40,6 +42,7 @@ const plain = {
   audit: [],
   shadow: new Map(),
   failOpen: false,
+  path: undefined,
   requestChanges: [],
   responseChanges: [],
   direct: undefined,

@@ -51,7 +51,8 @@ export function readAnswer(response: CheckResponse): Decision {
     audit: detail.audit,
     shadow: shadowOf(detail),
     failOpen: false,
-    requestChanges: changesOf(directive?.requestHeaderOperations ?? []),
+    path: pathOf(directive?.requestHeaderOperations ?? []),
+    requestChanges: changesOf((directive?.requestHeaderOperations ?? []).filter(({ name }) => name !== ':path')),
     responseChanges: changesOf(directive?.responseHeaderOperations ?? []),
     direct: direct === 0 ? undefined : { status: direct, body: directive?.directResponseBody ?? '' },
   };
@@ -72,6 +73,17 @@ function denialStatus(direct: number, status: number): number {
   if (direct >= 300 && direct <= 399 && direct !== 304) return direct;
   const said = direct === 0 ? status : direct;
   return said >= 400 && said <= 599 ? said : 403;
+}
+
+/** The one pseudo-header that an answer may change: a token in the query is taken out of it. */
+function pathOf(operations: readonly HeaderOperation[]): string | undefined {
+  const [change, ...others] = operations.filter(({ name }) => name === ':path');
+  if (change === undefined) return undefined;
+  // RFC 9112 §3.2.1: origin-form, and ASCII without spaces or a fragment, as a request must have it that comes in.
+  if (others.length > 0 || change.operation !== Operation.REPLACE || !/^\/[\x21\x22\x24-\x7e]*$/.test(change.value)) {
+    throw new Error('its answer changes the path to something that is none');
+  }
+  return change.value;
 }
 
 function changesOf(operations: readonly HeaderOperation[]): HeaderChange[] {

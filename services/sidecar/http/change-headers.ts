@@ -16,3 +16,9 @@ export function changeHeaders(fields: Fields, changes: readonly HeaderChange[]):
   }
   return changed;
 }
+
+/** Whether a name in lower case, in any spelling, is one that the changes say something about: then only they say it. */
+export function isChanged(changes: readonly HeaderChange[], lowerName: string): boolean {
+  const dashed = lowerName.replaceAll('_', '-');
+  return changes.some(({ name }) => name.toLowerCase().replaceAll('_', '-') === dashed);
+}

@@ -52,24 +52,37 @@ function isSidecarAnswer(lowerName: string): boolean {
 
 /** RFC 9110 §6.5.1: what says how a message is framed, routed or authenticated has no business behind it. */
 const notTrailing =
-  /^(host|content-length|content-type|content-encoding|content-range|trailer|authorization|cookie|set-cookie|expect|range|x-forwarded-.*|:.*)$/;
+  /^(host|content-length|content-type|content-encoding|content-range|trailer|authorization|cookie|set-cookie|expect|range|forwarded|x-forwarded-.*|x-real-ip|x-request-id|x-http-method(-override)?|x-method-override|x-original-url|x-rewrite-url|:.*)$/;
 
-/** Trailer lines on their way: some readers merge them into the headers, after every rule has been asked. */
-export function cleanTrailers(fields: Fields, source: 'client' | 'service' | 'sidecar'): Fields {
+/**
+ * Trailer lines on their way: some readers merge them into the headers, after every rule has been asked, and fold `_` into `-`
+ * as for those. `dropped` tells further names that do not pass.
+ */
+export function cleanTrailers(
+  fields: Fields,
+  source: 'client' | 'service' | 'sidecar',
+  dropped?: (lowerName: string) => boolean,
+): Fields {
   if (fields.length === 0) return fields;
-  return keepFields(
-    fields,
-    (name) =>
-      !hopByHop.has(name) &&
-      !notTrailing.test(name) &&
+  return keepFields(fields, (name) => {
+    const dashed = name.replaceAll('_', '-');
+    return (
+      !hopByHop.has(dashed) &&
+      !notTrailing.test(dashed) &&
       !(source === 'client' && isClaim(name)) &&
-      !(source === 'service' && isSidecarAnswer(name)),
-  );
+      !(source === 'service' && isSidecarAnswer(name)) &&
+      dropped?.(name) !== true
+    );
+  });
 }
 
 /** A body whose trailers are cleaned when they come. */
-export function withCleanTrailers(body: Body, source: 'client' | 'service' | 'sidecar'): Body {
-  return { ...body, trailers: () => cleanTrailers(body.trailers(), source) };
+export function withCleanTrailers(
+  body: Body,
+  source: 'client' | 'service' | 'sidecar',
+  dropped?: (lowerName: string) => boolean,
+): Body {
+  return { ...body, trailers: () => cleanTrailers(body.trailers(), source, dropped) };
 }
 
 /** Replaces a header by one line, or adds it. */

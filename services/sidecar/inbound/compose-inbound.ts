@@ -53,6 +53,7 @@ export async function composeInbound(settings: InboundSettings, index: number, p
     port,
     application: (version) => (version === '2' ? http2 : http1),
     serviceOf: (host) => revision()?.ownService(host),
+    isWritten: (name) => revision()?.isWritten(name) === true,
     readTarget: (method, target) =>
       revision()?.readTarget(method, target) ?? { fault: 'no policy revision is in force yet' },
   });

@@ -5,9 +5,18 @@ import type { Clock } from '#runtime/clock.ts';
 import { type Attributes, addRequest, connectionAttributes, rememberedPer, setDefined } from '../attributes.ts';
 import type { Connection } from '../connection.ts';
 import { type Decider, type Decision, ownRefusal } from '../decide/decider.ts';
-import { changeHeaders } from '../http/change-headers.ts';
+import { changeHeaders, isChanged } from '../http/change-headers.ts';
 import { appendForwarded, cleanRequest, cleanResponse, setField, withCleanTrailers } from '../http/clean-headers.ts';
-import { type RequestHead, type ResponseHead, firstOf, isGrpc, requestBytes, responseBytes } from '../http/message.ts';
+import {
+  type RequestHead,
+  type ResponseHead,
+  firstOf,
+  isGrpc,
+  keepFields,
+  listOf,
+  requestBytes,
+  responseBytes,
+} from '../http/message.ts';
 import type { Body, Exchange, Handle, HttpClientPort, Transfer } from '../http/port.ts';
 import { refuseRequest } from '../http/refuse-request.ts';
 import { sendAgain } from '../http/send-again.ts';
@@ -36,6 +45,8 @@ export interface InboundServing {
   readonly application: (version: RequestHead['version']) => HttpClientPort;
   /** The service that a Host names, if it is one that this workload serves. */
   readonly serviceOf: (host: string) => string | undefined;
+  /** Headers, by name in lower case, that token rules write. */
+  readonly isWritten: (name: string) => boolean;
   /** The target as rules read it, which is how the application gets it. */
   readonly readTarget: ReadTarget;
 }
@@ -78,6 +89,8 @@ export function serveInbound(serving: InboundServing): Handle {
       ('fault' in read
         ? malformed(serving, read.fault)
         : await serving.decider.decide(new MapBag(attributes), exchange.gone));
+    // Who can read a report must not be able to be who sent the token.
+    if (decision.path !== undefined) attributes.set('request.path', decision.path);
     addDecision(attributes, decision);
     serving.counts.decided('inbound', decision.effect);
     const course = exchange.gone.aborted
@@ -141,9 +154,14 @@ async function forward(
   decision: Decision,
 ): Promise<Course> {
   try {
+    const { path, requestChanges } = decision;
+    const fields = changeHeaders(fieldsForApplication(serving, exchange, head), requestChanges);
+    const cut = new Set(listOf(exchange.head.fields, 'connection'));
+    const dropped = (name: string): boolean =>
+      cut.has(name) || serving.isWritten(name) || isChanged(requestChanges, name);
     const reply = await sendAgain(serving.application(head.version), {
-      head: { ...head, fields: changeHeaders(fieldsForApplication(serving, exchange, head), decision.requestChanges) },
-      body: exchange.body && withCleanTrailers(exchange.body, 'client'),
+      head: { ...head, target: path ?? head.target, fields },
+      body: exchange.body && withCleanTrailers(exchange.body, 'client', dropped),
       upgrade: exchange.upgrade,
       signal: exchange.gone,
       onInform: (interim) => exchange.inform(cleanResponse(interim, 'service')),
@@ -174,7 +192,7 @@ async function failed(serving: InboundServing, exchange: Exchange, head: Request
 
 function fieldsForApplication(serving: InboundServing, exchange: Exchange, head: RequestHead): string[] {
   const { connection } = exchange;
-  let fields = [...head.fields];
+  let fields = keepFields(head.fields, (name) => !serving.isWritten(name));
   if (firstOf(fields, 'x-request-id') === undefined) fields.push('x-request-id', serving.newId());
   // As upstream: the door of the mesh adds the hop, sidecars behind it are part of the workload and add none.
   if (serving.workload.gateway) fields = appendForwarded(fields, clientAddress(connection));

@@ -14,6 +14,8 @@ export interface ActiveRevision {
   readonly modeFor: (port: number, listenPort: number) => MtlsMode;
   /** A request target as the path in it is decided on, which is how it is passed on, or why it is neither. */
   readonly readTarget: ReadTarget;
+  /** Headers, by name in lower case, that token rules write: the application is told them by nobody else. */
+  readonly isWritten: (name: string) => boolean;
   readonly findRoute: FindRoute;
   /** The service that a Host names, if this workload is one of its endpoints. */
   readonly ownService: (host: string) => string | undefined;

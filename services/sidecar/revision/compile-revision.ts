@@ -49,7 +49,7 @@ export class RevisionReader {
     const program = yield* compileSteps(set, Number(revision.number), inUse);
     const registry = compileRegistry(set);
     const spiffeId = this.#spiffeId();
-    const { settings } = program.forWorkload(own);
+    const { settings, tokens } = program.forWorkload(own);
     return {
       number: revision.number,
       activated:
@@ -58,6 +58,7 @@ export class RevisionReader {
       profile: profileIn(set.mesh, own.namespace),
       modeFor: (port, listenPort) => mtlsModeFor(program, own, port, listenPort),
       readTarget: (method, target) => targetToForward(settings, method, target),
+      isWritten: (name) => tokens?.writes(name) === true,
       findRoute: (host, port) => routeOf(registry, host, port),
       ownService: (written) => {
         const { host, port } = splitHost(written);

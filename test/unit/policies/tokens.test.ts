@@ -170,6 +170,23 @@ describe('one rule', () => {
     expect((await ask([rule], { headers: [bearer(split)] })).status).toBe(401);
   });
 
+  test.each(['x_user-id', 'x-user_id', 'X_User-Id', 'x_user_id', 'x-user-id'])(
+    'a header that a rule writes is taken away in the spelling in which it came: %s',
+    async (name) => {
+      const rule = ruleFor(a, { outputClaimToHeaders: [{ header: 'X-User_Id', claim: 'sub' }] });
+      const roots = policy('no-root', 'DENY', [{ when: [{ key: 'request.headers[x-user-id]', values: ['root'] }] }]);
+      for (const others of [[], [bearer(await sign(a))]] as [string, string][][]) {
+        const { effect, upstream } = await ask([rule], { headers: [...others, [name, 'root']] }, [roots]);
+        expect(effect).toBe('allow');
+        const lower = name.toLowerCase();
+        expect(upstream?.headers.has(lower)).toBe(true);
+        expect(upstream?.headers.get(lower)).toBe(others.length > 0 && lower === 'x-user_id' ? 'u' : undefined);
+      }
+      const harmless = await ask([rule], { headers: [['x-user', 'root']] });
+      expect(harmless.upstream?.headers.has('x-user')).toBe(false);
+    },
+  );
+
   test('tokens are found in headers, parameters and cookies, and only where the rule says', async () => {
     const token = await sign(a);
     const rule = ruleFor(a, {
