@@ -19,12 +19,13 @@ export const verb = declareVerb({
     return withAdmin(invocation, async ({ uses }) => {
       const request = { authority: flags.authority ?? '', identities: flags.identities, limit: 0 };
       const { authorities } = await callUnary(uses.listUses.bind(uses), request);
-      for (const { authority, certificates, identities, complete } of authorities) {
+      for (const { authority, certificates, intermediates, identities, complete } of authorities) {
         if (authority === undefined) continue;
-        const count = Number(certificates);
+        const [count, below] = [Number(certificates), Number(intermediates)];
+        const more = below === 0 ? '' : `, and ${below} of authorities below`;
         output.result(
-          { ...authorityJson(authority), certificates: count },
-          `${authorityText(authority)}  ${count} ${count === 1 ? 'certificate' : 'certificates'} in use`,
+          { ...authorityJson(authority), certificates: count, intermediates: below },
+          `${authorityText(authority)}  ${count} ${count === 1 ? 'certificate' : 'certificates'} in use${more}`,
         );
         for (const use of identities) output.result(useJson(authority.id, use), useText(use, authority.state));
         if (flags.identities && !complete) output.note(`\`${authority.id}\`: there are more than these`);
@@ -35,13 +36,14 @@ export const verb = declareVerb({
 });
 
 function useJson(authority: string, use: UseByIdentity): Record<string, unknown> {
-  const { spiffeId, certificates, lastExpires, moved } = use;
+  const { spiffeId, certificates, lastExpires, moved, downstream } = use;
   const times = { lastExpires: dateOf(lastExpires), moved: dateOf(moved) ?? null };
-  return { authority, identity: spiffeId, certificates: Number(certificates), ...times };
+  return { authority, identity: spiffeId, certificates: Number(certificates), ...times, downstream };
 }
 
-function useText({ spiffeId, certificates, lastExpires, moved }: UseByIdentity, authority: string): string {
+function useText({ spiffeId, certificates, lastExpires, moved, downstream }: UseByIdentity, authority: string): string {
   const uses = authority === 'active' ? 'uses it' : 'still uses it';
   const state = moved === undefined ? uses : `moved ${dateOf(moved) ?? ''}`;
-  return `  ${spiffeId}  ${certificates} until ${dateOf(lastExpires) ?? ''}  ${state}`;
+  const below = downstream ? '  an authority below: whatever it signed stands on this' : '';
+  return `  ${spiffeId}  ${certificates} until ${dateOf(lastExpires) ?? ''}  ${state}${below}`;
 }

@@ -163,6 +163,16 @@ describe('a Garrison below a Garrison', () => {
     expect(new X509Certificate(intermediate).serialNumber.toLowerCase().padStart(40, '0')).toBe(record?.['serial']);
   }, 30_000);
 
+  test('is seen above among those who use the authority, and says below which root it stands under', async () => {
+    const above = await parent.garrison('identity', 'authorities', '--identities');
+    expect(above[0]).toMatchObject({ state: 'active', intermediates: 1 });
+    const identity = 'spiffe://example.org/ns/shop/sa/child-ca';
+    expect(above[1]).toMatchObject({ identity, downstream: true, moved: null });
+    const [below] = await child.garrison('identity', 'authorities');
+    expect(below?.['root']).toBe(above[0]?.['authority']);
+    expect(above[0]?.['root']).toBe(above[0]?.['authority']);
+  }, 30_000);
+
   test('trust flows down: a new root above is trusted, signs, and the old one goes; nobody stops talking', async () => {
     const [old] = await parent.garrison('identity', 'list', '--limit', '1');
     expect(old).toBeDefined();

@@ -23,16 +23,18 @@ export function serveAuthorityUse(
       });
     }
     const most = limit === 0 ? 1000 : Math.min(limit, mostNamed);
-    const authorities = counts.map(async ({ authority, certificates }) => {
+    const authorities = counts.map(async ({ authority, certificates, intermediates }) => {
       const named = identities ? await uses.identities(authority.id, most) : { identities: [], complete: false };
       return {
         authority: toAuthority(authority),
         certificates: BigInt(certificates),
+        intermediates: BigInt(intermediates),
         identities: named.identities.map((use) => ({
           spiffeId: use.spiffeId,
           certificates: BigInt(use.certificates),
           lastExpires: toTimestamp(use.lastExpires),
           moved: use.moved && toTimestamp(use.moved),
+          downstream: use.downstream,
         })),
         complete: named.complete,
       };

@@ -1,3 +1,4 @@
+import { authorityId } from '#ca/authority-id.ts';
 import type { Trouble } from '../authority/renewal-trouble.ts';
 import type { CaCore } from '../ca-core.ts';
 import type { ConnectedNodes } from '../nodes/connected-nodes.ts';
@@ -27,6 +28,7 @@ export function describeCa(
       state,
       since,
       signs: signers !== undefined && state === 'active',
+      root: authorityId(root),
       rootExpires: root.validity.notAfter,
       issuingExpires: issuing.validity.notAfter,
     })),

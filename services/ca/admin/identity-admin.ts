@@ -1,3 +1,4 @@
+import { authorityId } from '#ca/authority-id.ts';
 import { readRequest } from '#ca/csr/read-request.ts';
 import { isDnsName } from '#ca/issue/dns-name.ts';
 import { parseSerial } from '#ca/issue/serial.ts';
@@ -141,6 +142,7 @@ export function toAuthority({ id, state, since, root, issuing }: Authority): Aut
     since: toTimestamp(since),
     rootExpires: toTimestamp(root.validity.notAfter),
     issuingExpires: toTimestamp(issuing.validity.notAfter),
+    root: authorityId(root),
   };
 }
 

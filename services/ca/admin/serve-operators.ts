@@ -30,7 +30,7 @@ export interface OperatorParts {
 export function serveOperators(control: GrpcServer, settings: CaSettings, core: CaCore, parts: OperatorParts): void {
   const { admin, metrics, clock, nodes, trouble } = parts;
   const { trustDomain, tokenSeconds: defaultTokenSeconds } = settings;
-  const uses = new AuthorityUses({ ...core, clock });
+  const uses = new AuthorityUses({ ...core, clock, trustDomain });
   admin
     .page('/config', () => settings.shown)
     .page('/status', () => describeCa(core, nodes, settings, trouble.current))

@@ -1,4 +1,6 @@
 import { readIssuer } from '#ca/issue/issuer.ts';
+import type { SerialHex } from '#ca/issue/serial.ts';
+import type { TrustDomain } from '#ca/spiffe-id.ts';
 import type { Clock } from '#runtime/clock.ts';
 import type { Authorities, Authority } from '../authority/authorities.ts';
 import type { Ledger, LedgerEntry } from '../ledger/port.ts';
@@ -7,6 +9,7 @@ export interface UsesOptions {
   readonly ledger: Ledger;
   readonly authorities: Authorities;
   readonly clock: Clock;
+  readonly trustDomain: TrustDomain;
 }
 
 export interface IdentityUse {
@@ -16,11 +19,15 @@ export interface IdentityUse {
   readonly lastExpires: Date;
   /** When it got a newer certificate under another authority; undefined: it still uses this one. */
   readonly moved: Date | undefined;
+  /** An authority below, with its intermediates: what it signed stands on them and is not on record here. */
+  readonly downstream: boolean;
 }
 
 export interface AuthorityCount {
   readonly authority: Authority;
   readonly certificates: number;
+  /** Of authorities below. */
+  readonly intermediates: number;
 }
 
 /** What an identity holds under some issuers. */
@@ -36,6 +43,8 @@ const pageSize = 1000;
 const mostRead = 200_000;
 /** No leaf lives longer, back-dating included: what was asked for earlier has ended. */
 const longestLifeMs = 8 * 86_400_000;
+/** Nor does an intermediate of an authority below. */
+const longestIntermediateMs = 31 * 86_400_000;
 
 /** Who still uses which authority: the answer that says when an old one may go. */
 export class AuthorityUses {
@@ -53,10 +62,14 @@ export class AuthorityUses {
     const { ledger, clock, authorities } = this.#options;
     const live = new Map((await ledger.countLive(clock.now())).map(({ issuerKeyId, leaves }) => [issuerKeyId, leaves]));
     const issuers = await this.#issuersNow();
-    return authorities.trusted().map((authority) => {
-      const counts = [...(issuers.get(authority.id) ?? [])].map((keyId) => live.get(keyId) ?? 0);
-      return { authority, certificates: counts.reduce((sum, one) => sum + one, 0) };
-    });
+    return Promise.all(
+      authorities.trusted().map(async (authority) => {
+        const keyIds = [...(issuers.get(authority.id) ?? [])];
+        const counts = keyIds.map((keyId) => live.get(keyId) ?? 0);
+        const below = await this.#below(keyIds);
+        return { authority, certificates: counts.reduce((sum, one) => sum + one, 0), intermediates: below.length };
+      }),
+    );
   }
 
   /** Whose certificates these are, those that have not moved first. `complete` is false where more are known than named. */
@@ -65,18 +78,20 @@ export class AuthorityUses {
     limit: number,
   ): Promise<{ readonly identities: readonly IdentityUse[]; readonly complete: boolean }> {
     const issuers = await this.#issuersNow();
-    const here = await this.#holders(issuers.get(authority) ?? []);
-    const elsewhere = await this.#holders(
-      [...issuers].flatMap(([id, keyIds]) => (id === authority ? [] : [...keyIds])),
-    );
-    const all = [...here.found].map(([spiffeId, { newest, ...use }]) => {
-      const other = elsewhere.found.get(spiffeId)?.newest;
-      return { spiffeId, ...use, moved: other !== undefined && other > newest ? other : undefined };
-    });
+    const here = issuers.get(authority) ?? [];
+    const elsewhere = [...issuers].flatMap(([id, keyIds]) => (id === authority ? [] : [...keyIds]));
+    const [leaves, others] = [await this.#holders(here), await this.#holders(elsewhere)];
+    const all = [
+      ...usesOf(await this.#belowByName(here), await this.#belowByName(elsewhere), true),
+      ...usesOf(leaves.found, others.found, false),
+    ];
     all.sort(
-      (a, b) => Number(a.moved !== undefined) - Number(b.moved !== undefined) || +b.lastExpires - +a.lastExpires,
+      (a, b) =>
+        Number(a.moved !== undefined) - Number(b.moved !== undefined) ||
+        Number(b.downstream) - Number(a.downstream) ||
+        +b.lastExpires - +a.lastExpires,
     );
-    return { identities: all.slice(0, limit), complete: all.length <= limit && here.complete && elsewhere.complete };
+    return { identities: all.slice(0, limit), complete: all.length <= limit && leaves.complete && others.complete };
   }
 
   /** Identities by what they hold under these issuers, read page by page: others are served between two. */
@@ -87,15 +102,35 @@ export class AuthorityUses {
       for await (const { spiffeId, notAfter, requestedAt } of this.#live(issuerKeyId)) {
         if (read >= mostRead) return { found, complete: false };
         read += 1;
-        const known = found.get(spiffeId);
-        found.set(spiffeId, {
-          certificates: (known?.certificates ?? 0) + 1,
-          lastExpires: later(known?.lastExpires, notAfter),
-          newest: later(known?.newest, requestedAt),
-        });
+        add(found, spiffeId, { notAfter, requestedAt });
       }
     }
     return { found, complete: true };
+  }
+
+  /** Intermediates under these issuers that were signed for authorities below, by whose they are. */
+  async #belowByName(issuers: Iterable<string>): Promise<ReadonlyMap<string, Holding>> {
+    const found = new Map<string, Holding>();
+    for (const entry of await this.#below(issuers)) {
+      const [how, serial = ''] = entry.caller.split(':');
+      const asked = how === 'svid' ? await this.#options.ledger.find(serial as SerialHex) : undefined;
+      add(found, asked?.spiffeId ?? entry.grant, entry);
+    }
+    return found;
+  }
+
+  /** All of them have the trust domain for a name, as authorities do, and are few. */
+  async #below(issuers: Iterable<string>): Promise<LedgerEntry[]> {
+    const { ledger, clock, trustDomain } = this.#options;
+    const now = clock.now();
+    const from = new Date(now.getTime() - longestIntermediateMs);
+    const spiffeId = `spiffe://${trustDomain}`;
+    const found: LedgerEntry[] = [];
+    for (const issuerKeyId of issuers) {
+      const page = await ledger.list({ spiffeId, issuerKeyId, from, limit: pageSize });
+      found.push(...page.filter((entry) => entry.grant.startsWith('registration:') && isLive(entry, now)));
+    }
+    return found;
   }
 
   async *#live(issuerKeyId: string): AsyncGenerator<LedgerEntry> {
@@ -106,8 +141,7 @@ export class AuthorityUses {
     for (;;) {
       const page = await ledger.list({ issuerKeyId, from, before, limit: pageSize });
       for (const entry of page) {
-        const counts = entry.profile === 'leaf' && entry.state !== 'failed' && entry.revokedAt === undefined;
-        if (counts && entry.notAfter >= now) yield entry;
+        if (entry.profile === 'leaf' && isLive(entry, now)) yield entry;
       }
       before = page.at(-1)?.number;
       if (before === undefined || page.length < pageSize) return;
@@ -137,6 +171,34 @@ async function readIssuers({ ledger, authorities }: UsesOptions): Promise<Readon
     found.set(id, new Set([hex(issuing.keyId), ...keys]));
   }
   return found;
+}
+
+function isLive({ state, revokedAt, notAfter }: LedgerEntry, now: Date): boolean {
+  return state !== 'failed' && revokedAt === undefined && notAfter >= now;
+}
+
+function usesOf(
+  here: ReadonlyMap<string, Holding>,
+  elsewhere: ReadonlyMap<string, Holding>,
+  downstream: boolean,
+): IdentityUse[] {
+  return [...here].map(([spiffeId, { newest, ...use }]) => {
+    const other = elsewhere.get(spiffeId)?.newest;
+    return { spiffeId, ...use, moved: other !== undefined && other > newest ? other : undefined, downstream };
+  });
+}
+
+function add(
+  found: Map<string, Holding>,
+  spiffeId: string,
+  { notAfter, requestedAt }: Pick<LedgerEntry, 'notAfter' | 'requestedAt'>,
+): void {
+  const known = found.get(spiffeId);
+  found.set(spiffeId, {
+    certificates: (known?.certificates ?? 0) + 1,
+    lastExpires: later(known?.lastExpires, notAfter),
+    newest: later(known?.newest, requestedAt),
+  });
 }
 
 function later(a: Date | undefined, b: Date): Date {

@@ -48,6 +48,8 @@ export interface UseOfAuthority {
   readonly identities: readonly UseByIdentity[];
   /** False where there are more identities than are named. */
   readonly complete: boolean;
+  /** Intermediates of authorities below that have not ended and are not revoked. What they signed is not on record here. */
+  readonly intermediates: bigint;
 }
 
 export interface UseByIdentity {
@@ -58,7 +60,11 @@ export interface UseByIdentity {
     | Timestamp
     | undefined;
   /** When it got a newer certificate under another authority; absent: it still uses this one. */
-  readonly moved: Timestamp | undefined;
+  readonly moved:
+    | Timestamp
+    | undefined;
+  /** Whether it is an authority below, and these are its intermediates: whatever it signed stands on them. */
+  readonly downstream: boolean;
 }
 
 function createBaseListUsesRequest(): ListUsesRequest {
@@ -196,7 +202,7 @@ export const ListUsesResponse: MessageFns<ListUsesResponse> = {
 };
 
 function createBaseUseOfAuthority(): UseOfAuthority {
-  return { authority: undefined, certificates: 0n, identities: [], complete: false };
+  return { authority: undefined, certificates: 0n, identities: [], complete: false, intermediates: 0n };
 }
 
 export const UseOfAuthority: MessageFns<UseOfAuthority> = {
@@ -215,6 +221,12 @@ export const UseOfAuthority: MessageFns<UseOfAuthority> = {
     }
     if (message.complete !== false) {
       writer.uint32(32).bool(message.complete);
+    }
+    if (message.intermediates !== 0n) {
+      if (BigInt.asUintN(64, message.intermediates) !== message.intermediates) {
+        throw new globalThis.Error("value provided for field message.intermediates of type uint64 too large");
+      }
+      writer.uint32(40).uint64(message.intermediates);
     }
     return writer;
   },
@@ -264,6 +276,14 @@ export const UseOfAuthority: MessageFns<UseOfAuthority> = {
             message.complete = reader.bool();
             continue;
           }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.intermediates = reader.uint64() as bigint;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -289,12 +309,15 @@ export const UseOfAuthority: MessageFns<UseOfAuthority> = {
       : 0n;
     message.identities = object.identities?.map((e) => UseByIdentity.fromPartial(e)) || [];
     message.complete = object.complete ?? false;
+    message.intermediates = (object.intermediates !== undefined && object.intermediates !== null)
+      ? BigInt(object.intermediates)
+      : 0n;
     return message;
   },
 };
 
 function createBaseUseByIdentity(): UseByIdentity {
-  return { spiffeId: "", certificates: 0n, lastExpires: undefined, moved: undefined };
+  return { spiffeId: "", certificates: 0n, lastExpires: undefined, moved: undefined, downstream: false };
 }
 
 export const UseByIdentity: MessageFns<UseByIdentity> = {
@@ -313,6 +336,9 @@ export const UseByIdentity: MessageFns<UseByIdentity> = {
     }
     if (message.moved !== undefined) {
       Timestamp.encode(message.moved, writer.uint32(34).fork()).join();
+    }
+    if (message.downstream !== false) {
+      writer.uint32(40).bool(message.downstream);
     }
     return writer;
   },
@@ -362,6 +388,14 @@ export const UseByIdentity: MessageFns<UseByIdentity> = {
             message.moved = Timestamp.decode(reader, reader.uint32());
             continue;
           }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.downstream = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -389,6 +423,7 @@ export const UseByIdentity: MessageFns<UseByIdentity> = {
     message.moved = (object.moved !== undefined && object.moved !== null)
       ? Timestamp.fromPartial(object.moved)
       : undefined;
+    message.downstream = object.downstream ?? false;
     return message;
   },
 };

@@ -150,7 +150,11 @@ export interface Authority {
   readonly state: string;
   readonly since: Timestamp | undefined;
   readonly rootExpires: Timestamp | undefined;
-  readonly issuingExpires: Timestamp | undefined;
+  readonly issuingExpires:
+    | Timestamp
+    | undefined;
+  /** What the root that it stands under is called: its own id where that is its own, that of the one above where it is that one's. */
+  readonly root: string;
 }
 
 export interface ListAuthoritiesRequest {
@@ -1334,7 +1338,7 @@ export const TrustBundle: MessageFns<TrustBundle> = {
 };
 
 function createBaseAuthority(): Authority {
-  return { id: "", state: "", since: undefined, rootExpires: undefined, issuingExpires: undefined };
+  return { id: "", state: "", since: undefined, rootExpires: undefined, issuingExpires: undefined, root: "" };
 }
 
 export const Authority: MessageFns<Authority> = {
@@ -1353,6 +1357,9 @@ export const Authority: MessageFns<Authority> = {
     }
     if (message.issuingExpires !== undefined) {
       Timestamp.encode(message.issuingExpires, writer.uint32(42).fork()).join();
+    }
+    if (message.root !== "") {
+      writer.uint32(50).string(message.root);
     }
     return writer;
   },
@@ -1410,6 +1417,14 @@ export const Authority: MessageFns<Authority> = {
             message.issuingExpires = Timestamp.decode(reader, reader.uint32());
             continue;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.root = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1438,6 +1453,7 @@ export const Authority: MessageFns<Authority> = {
     message.issuingExpires = (object.issuingExpires !== undefined && object.issuingExpires !== null)
       ? Timestamp.fromPartial(object.issuingExpires)
       : undefined;
+    message.root = object.root ?? "";
     return message;
   },
 };
