@@ -16,7 +16,8 @@ import type { IdentitySource } from '#runtime/identity-source.ts';
 import { createLogger, silentLogger } from '#runtime/logger.ts';
 import { adminSocket } from '#services/ca/admin/admin-socket.ts';
 import { joinToken } from '#test/fakes/certificate-client.ts';
-import { runCa, type RunningCa } from '#test/fakes/running-ca.ts';
+import { ownUid } from '#test/fakes/own-uid.ts';
+import { registration, runCa, type RunningCa } from '#test/fakes/running-ca.ts';
 import { until } from '#test/fakes/shared-root.ts';
 
 type Source = IdentitySource & AsyncDisposable;
@@ -217,3 +218,23 @@ class Line implements AsyncDisposable {
     await Promise.resolve();
   }
 }
+
+test('a process whose Workload API gives it nothing instead of what was revoked says so', async () => {
+  running.writePolicy('one.yaml', registration('one', 'one', [ownUid]));
+  const workloadApi = join(running.state, 'workload.sock');
+  let gone = Promise.withResolvers<undefined>();
+  const logger = createLogger({ level: 'warn', write: () => gone.resolve(undefined) });
+  const given = { clock: systemClock, logger, signal: new AbortController().signal };
+  const source = cleanUp.use(await workloadIdentity({ workloadApi }, given));
+  gone = Promise.withResolvers();
+  expect(source.trouble?.()).toBeUndefined();
+  running.writePolicy('one.yaml', registration('one', 'one', ['unix:uid:424242']));
+  await gone.promise;
+  await revokeSerial(serialOf(new X509Certificate(source.current().certificates[0] ?? '')));
+  await until(source, ({ revoked }) => revoked?.size === 1);
+  expect(source.trouble?.()).toMatch(/^its certificate was revoked; let `.*workload\.sock` give it another one/);
+  running.writePolicy('one.yaml', registration('one', 'one', [ownUid]));
+  const before = source.current().certificates[0];
+  await until(source, ({ certificates }) => certificates[0] !== before);
+  expect(source.trouble?.()).toBeUndefined();
+});

@@ -11,6 +11,7 @@ import type { Identity, IdentitySource } from '../identity-source.ts';
 import { followTrust, type TrustNews } from './follow-trust.ts';
 import { readIdentity } from './read-identity.ts';
 import { retryDelayMs } from './renewal-time.ts';
+import { whyWorthless } from './why-worthless.ts';
 import type { IdentityOptions } from './identity-options.ts';
 
 export interface WorkloadApiSource {
@@ -76,6 +77,15 @@ export class WorkloadApiIdentity implements IdentitySource, AsyncDisposable {
   onChange(listener: (identity: Identity) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
+  }
+
+  trouble(): string | undefined {
+    const { workloadApi } = this.#source;
+    const why = this.#current && whyWorthless(this.#current);
+    return (
+      why &&
+      `its certificate ${why}; let \`${workloadApi}\` give it another one: a Registration whose selectors it meets`
+    );
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
