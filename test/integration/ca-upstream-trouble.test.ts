@@ -83,3 +83,35 @@ test('that the authority above is away, or revoked this one, is told once, on th
   await trouble(child, (reason) => reason === undefined);
   expect(await below('rotate', '--issuing')).toMatchObject({ code: 0 });
 }, 90_000);
+
+test('one whose intermediate was revoked above gets another as soon as it may have one again', async () => {
+  const allowed = registration('below', 'ca', ['token:below'], '  downstream: true\n');
+  const other = registration('other', 'other', ['token:other']);
+  const registered = async (running: RunningCa, count: number): Promise<void> => {
+    while (!(await page(running, 'status')).replaceAll(/\s/g, '').includes(`"registrations":${count},`))
+      await new Promise((resolve) => setTimeout(resolve, 50));
+  };
+  await using parent = await runCa({ folder: at('above'), policies: { 'below.yaml': allowed } });
+  await token();
+  const settings = { upstream: { spiffe: { address: parent.ca.addresses.ca, identity: { token: at('token') } } } };
+  const lines: string[] = [];
+  const logger = createLogger({ write: (line) => lines.push(line) });
+  await using child = await runCa({ folder: at('below'), settings, logger });
+  const signing = async (): Promise<unknown> =>
+    (await below('authorities', '--output', 'json')).json().find(({ state }) => state === 'active')?.['authority'];
+  const first = await signing();
+  await trouble(child, (reason) => reason === undefined);
+
+  // Neither may it have another one, nor is it told so as somebody who is revoked.
+  const refused = registration('below', 'ca', ['token:below']);
+  parent.writePolicy('below.yaml', `${refused}---\n${other}`);
+  await registered(parent, 2);
+  const listed = await above('list', '--spiffe-id', 'spiffe://example.org', '--output', 'json');
+  const intermediate = listed.json().find(({ grant }) => String(grant).startsWith('registration:'));
+  expect(await above('revoke', '--serial', String(intermediate?.['serial']))).toMatchObject({ code: 0 });
+  while (!lines.some((line) => line.includes('is not registered as an authority below')))
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  expect(await signing()).toBe(first);
+  parent.writePolicy('below.yaml', allowed);
+  while ((await signing()) === first) await new Promise((resolve) => setTimeout(resolve, 50));
+}, 60_000);

@@ -10,7 +10,8 @@ import { workloadIdentity } from '#runtime/identity/workload-identity.ts';
 import type { IdentitySource } from '#runtime/identity-source.ts';
 import type { Logger } from '#runtime/logger.ts';
 import { decodePem } from '#ca/pem.ts';
-import { GarrisonError } from '#proto/errors/index.ts';
+import { asGarrisonError, GarrisonError } from '#proto/errors/index.ts';
+import { retryDelayMs } from '#runtime/identity/renewal-time.ts';
 import type { Upstream } from './upstream.ts';
 import { UpstreamTrouble } from './upstream-trouble.ts';
 
@@ -78,12 +79,14 @@ export function spiffeUpstream(place: SpiffeUpstreamPlace, { ttlSeconds, ...arou
     },
     follow: async (use) => {
       let turn = Promise.resolve();
+      let newer = new AbortController();
       const take = ({ bundle, tainted, spent, revoked, refused }: TrustNews): void => {
         const roots = { bundle: bundle.map(derOf), tainted: tainted.map(({ raw }) => raw) };
         const news = { ...roots, spent, revoked, refused: refused.map(derOf) };
-        turn = turn
-          .then(() => use(news))
-          .catch((error: unknown) => around.logger.error('what the authority above says is not taken up', { error }));
+        newer.abort();
+        newer = new AbortController();
+        const until = AbortSignal.any([signal, newer.signal]);
+        turn = turn.then(() => insist(() => use(news), { ...around, signal: until }));
       };
       while (!stopped()) {
         const held = await security().catch((error: unknown) => {
@@ -113,6 +116,25 @@ export function spiffeUpstream(place: SpiffeUpstreamPlace, { ttlSeconds, ...arou
       await opened?.[Symbol.asyncDispose]();
     },
   };
+}
+
+/** What it says holds whether or not the new intermediate that follows from it was to be had at once. */
+async function insist(
+  work: () => Promise<void>,
+  { clock, logger, signal }: Pick<Around, 'clock' | 'logger'> & { signal: AbortSignal },
+): Promise<void> {
+  let told = '';
+  for (let failures = 1; failures === 1 || !signal.aborted; failures += 1) {
+    try {
+      await work();
+      return;
+    } catch (error) {
+      const reason = asGarrisonError(error).describe();
+      if (reason !== told) logger.error('what the authority above says is not taken up', { error });
+      told = reason;
+      await clock.sleep(retryDelayMs(failures, 0), signal);
+    }
+  }
 }
 
 /** An authority above that is away must not keep waiting who asks this one. */
