@@ -59,7 +59,10 @@ async function writeToken(account: string): Promise<string> {
   return file;
 }
 
-function sidecar(token: string, port: number): Command {
+/** Without the launcher: what is sent to it reaches the sidecar itself. */
+const direct = [process.execPath, path.resolve(import.meta.dirname, '../../cli/main.ts')];
+
+function sidecar(token: string, port: number, program?: readonly string[]): Command {
   const file = path.join(folder, `${path.basename(token)}-sidecar.yaml`);
   const app = (application.address() as AddressInfo).port;
   writeFileSync(
@@ -73,7 +76,8 @@ admin: 127.0.0.1:0
 drain: 1s
 `,
   );
-  return cleanUp.use(new Command(['sidecar', '--config', file, '--output', 'json'], { cwd: folder }));
+  const given = { cwd: folder, ...(program === undefined ? {} : { program }) };
+  return cleanUp.use(new Command(['sidecar', '--config', file, '--output', 'json'], given));
 }
 
 /** Somebody of the mesh, as it is now: it hears of nothing and renews nothing. */
@@ -84,9 +88,9 @@ async function somebody(account: string): Promise<Identity> {
   return identity.current();
 }
 
-async function knock(identity: Identity): Promise<TLSSocket> {
+async function knock(identity: Identity, port = inbound): Promise<TLSSocket> {
   const context = { ...secureContextOptions(identity), rejectUnauthorized: false };
-  const socket = connect({ host: '127.0.0.1', port: inbound, ALPNProtocols: ['http/1.1'], ...context });
+  const socket = connect({ host: '127.0.0.1', port, ALPNProtocols: ['http/1.1'], ...context });
   open.add(socket);
   socket.on('error', () => undefined);
   await once(socket, 'secureConnect');
@@ -116,6 +120,17 @@ function logged({ child }: Command, ...all: readonly RegExp[]): Promise<void> {
   });
 }
 
+/** Another authority signs from now on; which one did. */
+async function rotate(): Promise<string> {
+  expect((await run(['identity', 'rotate', '--wait', '0s'], folder)).code).toBe(0);
+  const listed = await run(['identity', 'authorities', '--output', 'json'], folder);
+  const all = listed.stdout
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as Record<string, string>);
+  return all.find(({ state }) => state === 'old')?.['authority'] ?? '';
+}
+
 async function readyz(address = ''): Promise<{ ready: boolean; missing: string[] }> {
   return (await (await fetch(`http://${address}/readyz`)).json()) as { ready: boolean; missing: string[] };
 }
@@ -132,12 +147,7 @@ test(
     const copy = path.join(folder, 'copy.token');
     for (const more of ['', '.identity']) copyFileSync(token + more, copy + more);
 
-    const rotated = await run(['identity', 'rotate', '--wait', '0s', '--output', 'json'], folder);
-    expect(rotated.code).toBe(0);
-    const listed = await run(['identity', 'authorities', '--output', 'json'], folder);
-    const lines = listed.stdout.trim().split('\n');
-    const { authority: old = '' } =
-      lines.map((line) => JSON.parse(line) as Record<string, string>).find(({ state }) => state === 'old') ?? {};
+    const old = await rotate();
 
     // What would throw everybody out by mistake is refused; somebody has still the way.
     const refusal = await run(['identity', 'revoke', '--authority', old], folder);
@@ -172,6 +182,38 @@ test(
     for (const admin of [own.admin, addresses['authzAdmin'], addresses['telemetryAdmin'], addresses['caAdmin']]) {
       expect(await readyz(admin)).toEqual({ ready: true, missing: [] });
     }
+  },
+  patienceMs,
+);
+
+test(
+  'who sleeps while a root is tainted and revoked refuses it when it wakes, and says what it needs',
+  async () => {
+    const token = await writeToken('sleeper');
+    const port = await freePort();
+    const sleeper = sidecar(token, port, direct);
+    // Its file says `server`: that is told at once, and not found out later.
+    const told = logged(sleeper, /the identity is not that of the configured workload/);
+    await sleeper.line();
+    await told;
+    const stolen = await somebody('another');
+    const held = await knock(stolen, port);
+    expect(await ask(held)).toBe(200);
+    sleeper.child.kill('SIGSTOP');
+    const old = await rotate();
+    const anew = logged(up, /"service":"authz".*identity renewed/, /"service":"telemetry".*identity renewed/);
+    expect((await run(['identity', 'taint', old], folder)).code).toBe(0);
+    await anew;
+    expect(await run(['identity', 'revoke', '--authority', old], folder)).toMatchObject({ code: 0 });
+    const heard = logged(sleeper, /identity refused/);
+    const joined = logged(sleeper, /joined anew/);
+    sleeper.child.kill('SIGCONT');
+    await heard;
+    await writeToken('sleeper');
+    await joined;
+    if (!held.destroyed) await once(held, 'close');
+    expect(await ask(await knock(stolen, port))).toBeUndefined();
+    expect(await ask(await knock(await somebody('honest'), port))).toBe(200);
   },
   patienceMs,
 );
