@@ -76,7 +76,7 @@ function checkRoot(part: Part, rules: GivenRules): void {
     part,
     rules,
     'is not a root: another authority has signed it',
-    'give the chain up to the root that signed itself',
+    'give the root that signed itself, too: as `bundle` of `ca.upstream.disk`, as `root-cert.pem` of `ca.pluggedIn`',
   );
 }
 
