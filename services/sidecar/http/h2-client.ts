@@ -1,4 +1,5 @@
 import { type ClientHttp2Session, type ClientHttp2Stream, connect } from 'node:http2';
+import type { Duplex } from 'node:stream';
 import { UpstreamFailure } from '../upstream-failure.ts';
 import { fromH2, toH2 } from './h2-fields.ts';
 import type { Fields } from './message.ts';
@@ -9,6 +10,18 @@ import { pump } from './pump.ts';
 export interface H2ClientOptions {
   readonly open: Open;
   readonly idleMs: number;
+  /** Longest wait for the other end's SETTINGS before the first request is sent all the same; absent: none is waited for. */
+  readonly greetingMs?: number;
+}
+
+/** A connection came up, and whoever is there did not answer in HTTP/2. No request has been sent. */
+export class NotHttp2 extends UpstreamFailure {
+  constructor(cause: unknown) {
+    super('UPE', 'it does not speak HTTP/2; where it speaks HTTP/1.1 only, write `protocol: http`', {
+      unsent: true,
+      cause,
+    });
+  }
 }
 
 /** RFC 9113 §6.2: END_STREAM. */
@@ -90,10 +103,37 @@ export class H2Client implements HttpClientPort {
       session.on('error', forget).on('goaway', forget).on('close', forget);
       session.setTimeout(this.#options.idleMs, () => session.close());
       session.unref();
+      const { greetingMs } = this.#options;
+      if (greetingMs !== undefined) await greeted(session, socket, greetingMs);
       return session;
     } catch (error) {
       this.#session = undefined;
       throw error;
     }
   }
+}
+
+/** RFC 9113 §3.4: a server's preface is SETTINGS, and it waits for nothing. */
+function greeted(session: ClientHttp2Session, socket: Duplex, withinMs: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const done = (): void => {
+      clearTimeout(timer);
+      session.off('remoteSettings', pass).off('error', fail).off('close', fail);
+      socket.off('end', fail).off('close', fail);
+    };
+    const pass = (): void => {
+      done();
+      resolve();
+    };
+    const fail = (cause?: unknown): void => {
+      done();
+      session.destroy();
+      reject(new NotHttp2(cause));
+    };
+    const timer = setTimeout(pass, withinMs);
+    session.on('remoteSettings', pass).on('error', fail).on('close', fail);
+    // A socket that may stay half open ends without a word to its session; one that is gone already has nothing to say.
+    socket.on('end', fail).on('close', fail);
+    if (socket.destroyed || socket.readableEnded) fail();
+  });
 }

@@ -6,6 +6,7 @@ import type { Connection } from '../connection.ts';
 import type { Decider } from '../decide/decider.ts';
 import { H2Client } from '../http/h2-client.ts';
 import { H2Server } from '../http/h2-server.ts';
+import { Http2OrOlder } from '../http/http2-or-older.ts';
 import { NodeHttpClient } from '../http/node-client.ts';
 import { NodeHttpServer } from '../http/node-server.ts';
 import type { ActiveRevision } from '../revision/active-revision.ts';
@@ -47,11 +48,12 @@ export async function composeInbound(settings: InboundSettings, index: number, p
     keepAliveMs: appKeepAliveMs,
     maxHeaderBytes: limits.headerBytes,
   });
-  const http2 = new H2Client({ open, idleMs: limits.idleMs });
+  const http2 = new H2Client({ open, idleMs: limits.idleMs, greetingMs: limits.connectMs });
+  const upToHttp2 = settings.protocol === 'auto' ? new Http2OrOlder(http2, http1) : http2;
   const handle = serveInbound({
     ...parts,
     port,
-    application: (version) => (version === '2' ? http2 : http1),
+    application: (version) => (version === '2' ? upToHttp2 : http1),
     serviceOf: (host) => revision()?.ownService(host),
     isWritten: (name) => revision()?.isWritten(name) === true,
     readTarget: (method, target) =>

@@ -7,6 +7,7 @@ import type { Connection } from '../connection.ts';
 import { type Decider, type Decision, ownRefusal } from '../decide/decider.ts';
 import { changeHeaders, isChanged } from '../http/change-headers.ts';
 import { appendForwarded, cleanRequest, cleanResponse, setField, withCleanTrailers } from '../http/clean-headers.ts';
+import { NotHttp2 } from '../http/h2-client.ts';
 import {
   type RequestHead,
   type ResponseHead,
@@ -186,7 +187,9 @@ async function failed(serving: InboundServing, exchange: Exchange, head: Request
   const unreachable = flag === 'UF';
   const text = unreachable
     ? 'the service behind this sidecar does not answer'
-    : 'the service behind this sidecar broke off';
+    : error instanceof NotHttp2
+      ? 'the service behind this sidecar does not speak HTTP/2'
+      : 'the service behind this sidecar broke off';
   return { ...(await answerOwn(exchange, answerFailed(head, unreachable ? 503 : 502, text))), flag };
 }
 
