@@ -89,7 +89,7 @@ export function sidecarShape(folder: string): Shape<Omit<SidecarConfig, 'file'>>
     app: field(address, { required: true, describe: 'where the application listens' }),
     protocol: field(oneOf(protocols), {
       default: 'auto' as const,
-      describe: 'what the application speaks; auto looks',
+      describe: 'what the application speaks; auto follows the caller, down to HTTP/1.1 where it knows no HTTP/2',
     }),
     proxyProtocol: field(proxyProtocolShape, {
       nullable: true,
