@@ -4,38 +4,24 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
 import { serialOf } from '#ca/issue/serial.ts';
-import { IdentityAdminClient, TrustClient, type TrustBundle } from '#proto/gen/garrison/v1/identity.ts';
+import { IdentityAdminClient } from '#proto/gen/garrison/v1/identity.ts';
 import { systemClock } from '#runtime/clock.ts';
 import { callUnary } from '#runtime/grpc/call-unary.ts';
 import { grpcClient } from '#runtime/grpc/client.ts';
 import { workloadIdentity } from '#runtime/identity/workload-identity.ts';
-import { staticIdentity, type Identity, type IdentitySource } from '#runtime/identity-source.ts';
+import type { Identity, IdentitySource } from '#runtime/identity-source.ts';
 import { silentLogger } from '#runtime/logger.ts';
 import { adminSocket } from '#services/ca/admin/admin-socket.ts';
 import { joinToken } from '#test/fakes/certificate-client.ts';
 import { ownUid } from '#test/fakes/own-uid.ts';
+import { hearTrust } from '#test/fakes/hear-trust.ts';
 import { registration, runCa, type RunningCa } from '#test/fakes/running-ca.ts';
 import { until } from '#test/fakes/shared-root.ts';
-import { Messages } from '#test/fakes/stream-messages.ts';
 
 const { signal } = new AbortController();
 const options = { clock: systemClock, logger: silentLogger, signal };
 const serialAt = ({ certificates }: Identity, place: number): string =>
   serialOf(new X509Certificate(certificates[place] ?? ''));
-
-/** Whether an authority lets somebody in, who hears then what it says of trust. */
-async function hear({ ca }: RunningCa, identity: Identity): Promise<TrustBundle | undefined> {
-  const security = { kind: 'tls', identity: staticIdentity(identity), expect: () => true } as const;
-  const client = grpcClient(TrustClient, ca.addresses.ca, security);
-  try {
-    using messages = new Messages<TrustBundle>(client.watchBundle({}, { deadline: Date.now() + 5000 }));
-    return await messages.next();
-  } catch {
-    return undefined;
-  } finally {
-    client.close();
-  }
-}
 
 class World extends AsyncDisposableStack {
   readonly folder = mkdtempSync(join(tmpdir(), 'gri-'));
@@ -76,12 +62,12 @@ test('the former intermediate of an authority is revoked by its serial, with all
   await admin.renewIssuing();
   const newer = await world.follower(running, 'newer');
   expect(serialAt(newer.current(), 1)).not.toBe(former);
-  expect(await hear(running, older)).toMatchObject({ refused: [], spent: [] });
+  expect(await hearTrust(running, older)).toMatchObject({ refused: [], spent: [] });
 
   await admin.revoke(former);
   await until(newer, ({ refused = [] }) => refused.length === 1);
-  expect(await hear(running, older)).toBeUndefined();
-  const told = await hear(running, newer.current());
+  expect(await hearTrust(running, older)).toBeUndefined();
+  const told = await hearTrust(running, newer.current());
   expect([told?.roots.length, told?.refused.length, told?.spent.length]).toEqual([1, 1, 1]);
   // Whoever is entitled to it by the Workload API has another one at once.
   await until(bySocket, (current) => serialAt(current, 1) !== former);
@@ -98,17 +84,17 @@ test('so is that of an authority below: it has another one, and what it signed b
   const below = world.use(await runCa({ settings: { upstream } }));
   const older = (await world.follower(below, 'older')).current();
   const other = await world.follower(above, 'other');
-  for (const one of [above, below]) expect(await hear(one, older)).toMatchObject({ refused: [] });
-  const before = (await hear(below, older))?.sequence ?? 0n;
+  for (const one of [above, below]) expect(await hearTrust(one, older)).toMatchObject({ refused: [] });
+  const before = (await hearTrust(below, older))?.sequence ?? 0n;
   await world.admin(above).revoke(serialAt(older, 1));
   await until(other, ({ refused = [] }) => refused.length === 1);
   for (;;) {
-    const told = await hear(below, other.current());
+    const told = await hearTrust(below, other.current());
     // Another one signs there, and the former is refused.
     if (told?.refused.length === 1 && told.sequence > before) break;
   }
-  for (const one of [above, below]) expect(await hear(one, older)).toBeUndefined();
+  for (const one of [above, below]) expect(await hearTrust(one, older)).toBeUndefined();
   const newer = (await world.follower(below, 'newer')).current();
   expect(serialAt(newer, 1)).not.toBe(serialAt(older, 1));
-  for (const one of [above, below]) expect(await hear(one, newer)).toMatchObject({ trustDomain: 'example.org' });
+  for (const one of [above, below]) expect(await hearTrust(one, newer)).toMatchObject({ trustDomain: 'example.org' });
 }, 30_000);

@@ -2,34 +2,18 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
-import { TrustClient, type TrustBundle } from '#proto/gen/garrison/v1/identity.ts';
 import { systemClock } from '#runtime/clock.ts';
-import { grpcClient } from '#runtime/grpc/client.ts';
 import { requestCertificate } from '#runtime/identity/request-certificate.ts';
 import { workloadIdentity } from '#runtime/identity/workload-identity.ts';
-import { staticIdentity, type Identity } from '#runtime/identity-source.ts';
+import type { Identity } from '#runtime/identity-source.ts';
 import { silentLogger } from '#runtime/logger.ts';
 import { joinToken } from '#test/fakes/certificate-client.ts';
+import { hearTrust } from '#test/fakes/hear-trust.ts';
 import { registration, runCa, type RunningCa } from '#test/fakes/running-ca.ts';
 import { issuerOf, SharedRoot, until } from '#test/fakes/shared-root.ts';
-import { Messages } from '#test/fakes/stream-messages.ts';
 
 const { signal } = new AbortController();
 const options = { clock: systemClock, logger: silentLogger, signal };
-
-/** What an authority says of trust to this caller, first; undefined where it does not let it in. */
-async function hear({ ca }: RunningCa, identity: Identity): Promise<TrustBundle | undefined> {
-  const security = { kind: 'tls', identity: staticIdentity(identity), expect: () => true } as const;
-  const client = grpcClient(TrustClient, ca.addresses.ca, security);
-  try {
-    using messages = new Messages<TrustBundle>(client.watchBundle({}, { deadline: Date.now() + 5000 }));
-    return await messages.next();
-  } catch {
-    return undefined;
-  } finally {
-    client.close();
-  }
-}
 
 test('what is revoked above, certificates and authorities, is refused below, also by a start while the one above is away', async () => {
   await using cleanUp = new AsyncDisposableStack();
@@ -66,26 +50,27 @@ test('what is revoked above, certificates and authorities, is refused below, als
   const [sound, thief] = [await somebody('sound'), await somebody('thief')];
   const former = below.current();
   for (const one of [late, lateBelow, sound, thief, former]) {
-    for (const to of [child, world.running]) expect(await hear(to, one)).toMatchObject({ revoked: [], refused: [] });
+    for (const to of [child, world.running])
+      expect(await hearTrust(to, one)).toMatchObject({ revoked: [], refused: [] });
   }
   await world.revoke(authority);
   await until(below, ({ refused = [] }) => refused.length > 0);
   await world.revokeCertificate(thief);
   await until(below, ({ revoked = new Set() }) => revoked.size > 0);
-  for (const one of [late, lateBelow, thief]) expect(await hear(child, one)).toBeUndefined();
+  for (const one of [late, lateBelow, thief]) expect(await hearTrust(child, one)).toBeUndefined();
   // Its own authority is below the one that was revoked.
-  expect(await hear(world.running, lateBelow)).toBeUndefined();
-  expect(await hear(world.running, former)).toMatchObject({ trustDomain: 'example.org' });
-  const told = await hear(child, sound);
+  expect(await hearTrust(world.running, lateBelow)).toBeUndefined();
+  expect(await hearTrust(world.running, former)).toMatchObject({ trustDomain: 'example.org' });
+  const told = await hearTrust(child, sound);
   expect(told?.revoked).toHaveLength(1);
-  expect((await hear(child, former))?.roots).toHaveLength(1);
+  expect((await hearTrust(child, former))?.roots).toHaveLength(1);
 
   await world.running[Symbol.asyncDispose]();
   await below[Symbol.asyncDispose]();
   await child[Symbol.asyncDispose]();
   await using again = await start();
-  for (const one of [late, lateBelow, thief]) expect(await hear(again, one)).toBeUndefined();
-  const { revoked, refused } = (await hear(again, sound))!;
+  for (const one of [late, lateBelow, thief]) expect(await hearTrust(again, one)).toBeUndefined();
+  const { revoked, refused } = (await hearTrust(again, sound))!;
   expect({ revoked, refused }).toEqual({ revoked: told?.revoked, refused: told?.refused });
   const renewed = await requestCertificate(again.ca.addresses.ca, { kind: 'identity', identity: below }, signal);
   expect(renewed.spiffeId.path).toBe('/ns/shop/sa/below');
