@@ -68,6 +68,8 @@ test('that the authority above is away, or revoked this one, is told once, on th
     expect(refused.stderr).not.toContain('admin.sock');
   }
 
+  expect(await trouble(child, (reason) => reason !== undefined)).toMatch(/^does not answer: .*connect/);
+
   parent = await runCa({ folder: at('above'), settings: { listen: address } });
   await trouble(child, (reason) => reason === undefined);
   expect(told()).toHaveLength(2);

@@ -155,12 +155,18 @@ function noting(client: TrustClient, failed: (error: unknown) => void, stopped: 
   return {
     watchBundle: (request) => {
       const stream: ClientReadableStream<TrustBundle> = client.watchBundle(request);
-      stream.on('error', (error: ServiceError) => {
-        if (!stopped()) failed(fromServiceError(error));
+      // What follows upon the first is that of a stream that is taken down.
+      stream.once('error', (error: Error | ServiceError) => {
+        if (!stopped()) failed('details' in error ? fromServiceError(error) : connectionEnded());
       });
+      stream.on('error', () => undefined);
       return stream;
     },
   };
+}
+
+function connectionEnded(): GarrisonError {
+  return new GarrisonError('UNAVAILABLE', 'the connection ended');
 }
 
 function derOf(pem: string): Uint8Array {
