@@ -9,6 +9,7 @@ import { Headers } from './headers.ts';
 import type { Readings } from './headers.ts';
 import { readHost } from './host.ts';
 import type { Identity } from './identity.ts';
+import { lowerCase } from './lower-case.ts';
 import { endOfPath } from './normalize-path.ts';
 import { readBytes, readMap, readNumber, readText } from './read-attribute.ts';
 import { forwardedAddress } from './remote-address.ts';
@@ -56,7 +57,7 @@ export class Facts {
   /** Reads what every decision needs. Throws where an attribute is of the wrong type, as every later read does. */
   begin(settings: Settings = this.settings): void {
     this.settings = settings;
-    this.http = speaksHttp(this.bag);
+    this.http = speaksHttp(this.bag, settings.strict);
     const principal = readText(this.bag, 'source.principal');
     if (principal === undefined || principal === '') return;
     // Some write the whole SPIFFE ID.
@@ -201,16 +202,18 @@ export class Facts {
   }
 }
 
-/** A protocol that nobody named is what the other attributes say; what is neither is TCP, the stricter reading. */
-function speaksHttp(bag: AttributeBag): boolean {
-  switch (readText(bag, 'context.protocol')) {
-    case 'http':
-    case 'grpc':
-    case 'https':
-      return true;
-    case undefined:
-      return bag.get('request.path') !== undefined || bag.get('request.method') !== undefined;
-    default:
-      return false;
-  }
+/**
+ * A protocol that nobody named is what the other attributes say; what is neither is TCP. A request that is said to be none
+ * contradicts itself: strict reads it as one, since tokens and providers are asked about requests only.
+ */
+function speaksHttp(bag: AttributeBag, strict: boolean): boolean {
+  const protocol = readText(bag, 'context.protocol');
+  if (protocol !== undefined && (isHttp(protocol) || isHttp(lowerCase(protocol)))) return true;
+  if (protocol !== undefined && !strict) return false;
+  if (bag.get('request.path') !== undefined || bag.get('request.method') !== undefined) return true;
+  return strict && bag.get('request.headers') !== undefined;
+}
+
+function isHttp(protocol: string): boolean {
+  return protocol === 'http' || protocol === 'grpc' || protocol === 'https';
 }

@@ -20,6 +20,8 @@ export interface Requirements {
   readonly tokens: TokenRequest | undefined;
   /** CUSTOM providers to ask, by name. */
   readonly providers: readonly RequiredProvider[];
+  /** It is a request of HTTP that is decided. */
+  readonly http: boolean;
   /** The path as rules read it, with the query: what a provider is asked about, as upstream. */
   readonly path: string | undefined;
 }
@@ -32,7 +34,7 @@ export interface RequiredProvider {
   readonly handler: string | undefined;
 }
 
-const nothing: Requirements = { tokens: undefined, providers: [], path: undefined };
+const nothing: Requirements = { tokens: undefined, providers: [], http: false, path: undefined };
 
 /** Nothing for a request that is refused anyway, and nothing where an error occurs: decide meets the same error and denies. */
 export function requirements(program: Program, bag: AttributeBag): Requirements {
@@ -42,8 +44,9 @@ export function requirements(program: Program, bag: AttributeBag): Requirements 
     const facts = new Facts(bag, program.settings);
     facts.begin(workload.settings);
     if (refusePeer(workload.peers, facts) !== undefined || refuseMalformed(facts, true) !== undefined) return nothing;
+    const { http } = facts;
     const path = facts.pathAndQuery();
-    return { providers: providersFor(workload, facts), tokens: tokensFor(workload, facts), path };
+    return { providers: providersFor(workload, facts), tokens: tokensFor(workload, facts), http, path };
   } catch {
     return nothing;
   }

@@ -84,14 +84,15 @@ export async function gatherEvidence(
 }
 
 async function askAll(
-  { providers: required, path }: Requirements,
+  wanted: Requirements,
   program: Program,
   bag: AttributeBag,
   { providers }: EvidenceSources,
   nowMs: number,
 ): Promise<Heard[]> {
+  const required = wanted.providers;
   if (required.length === 0) return [];
-  const question = questionAbout(bag, nowMs, path);
+  const question = questionAbout(bag, nowMs, wanted);
   return Promise.all(required.map((provider) => providers.ask(provider, question, program.set)));
 }
 

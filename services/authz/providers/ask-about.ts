@@ -1,21 +1,24 @@
+import type { Requirements } from '#policies/index.ts';
 import type { AttributeBag } from '#proto/attributes/index.ts';
 import type { Question, QuestionPeer } from './reply.ts';
 
 const none: ReadonlyMap<string, string> = new Map();
 
 /** The question that a provider is asked about one request, with the path as rules read it: as Envoy's filter sees it. */
-export function questionAbout(bag: AttributeBag, nowMs: number, normalizedPath?: string): Question {
-  const protocol = text(bag, 'context.protocol');
-  const path = normalizedPath ?? text(bag, 'request.path');
+export function questionAbout(
+  bag: AttributeBag,
+  nowMs: number,
+  { http, path = text(bag, 'request.path') }: Pick<Requirements, 'http' | 'path'>,
+): Question {
   const method = text(bag, 'request.method');
   return {
-    http: protocol === '' ? path !== '' || method !== '' : ['http', 'https', 'grpc'].includes(protocol),
+    http,
     id: text(bag, 'request.id'),
     method,
     path,
     host: text(bag, 'request.host'),
     scheme: text(bag, 'request.scheme'),
-    protocol: protocol === 'grpc' ? 'HTTP/2' : '',
+    protocol: text(bag, 'context.protocol').toLowerCase() === 'grpc' ? 'HTTP/2' : '',
     size: whole(bag, 'request.size') ?? -1n,
     headers: headersOf(bag),
     source: peer(bag, 'source'),

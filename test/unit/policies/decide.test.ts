@@ -3,7 +3,7 @@ import { compile, decide, describeFault, loadPolicies } from '#policies/index.ts
 import type { Verdict } from '#policies/index.ts';
 import type { Document } from '#policies/documents/model.ts';
 import type { Mesh } from '#policies/documents/mesh.ts';
-import { MapBag } from '#proto/attributes/index.ts';
+import { type AttributeValue, MapBag } from '#proto/attributes/index.ts';
 import { peerAuthentication, policy, policySet } from '#test/fakes/policy-documents.ts';
 import { requestBag } from '#test/fakes/request-bag.ts';
 import type { RequestText } from '#test/fakes/request-bag.ts';
@@ -155,6 +155,31 @@ describe('profiles by namespace', () => {
     const twice: RequestText = { path: '/a//../b', host: 'cart' };
     expect(ask(documents, { ...twice, namespace: 'shop' }, mesh)).toMatchObject({ status: 400 });
     expect(ask(documents, { ...twice, namespace: 'old' }, mesh)).toMatchObject({ effect: 'allow' });
+  });
+});
+
+describe('the protocol of a request', () => {
+  const documents = [policy('no-admin', 'DENY', [{ to: [{ paths: ['/admin'] }] }]), policy('all', 'ALLOW', [{}])];
+  const request = { 'request.path': '/public', 'request.method': 'GET' };
+  const effectOf = (profile: 'strict' | 'istio', attributes: Record<string, AttributeValue>): string =>
+    decide(
+      compile(policySet(documents, { profile }), 1),
+      new MapBag(new Map(Object.entries({ 'destination.namespace': 'shop', ...attributes }))),
+    ).effect;
+
+  test.each(['http', 'HTTP', 'gRPC', 'Https'])('is read without case: %s', (protocol) => {
+    // Of TCP the DENY policy would leave only that it denies.
+    expect(effectOf('strict', { ...request, 'context.protocol': protocol })).toBe('allow');
+    expect(effectOf('istio', { ...request, 'context.protocol': protocol })).toBe('allow');
+  });
+
+  test.each(['tcp', 'TCP', 'mongo', ''])('that contradicts it, %j, does not count in strict', (protocol) => {
+    expect(effectOf('strict', { ...request, 'context.protocol': protocol })).toBe('allow');
+    expect(effectOf('strict', { 'request.path': '/admin', 'context.protocol': protocol })).toBe('deny');
+    expect(effectOf('istio', { ...request, 'context.protocol': protocol })).toBe('deny');
+    expect(effectOf('strict', { 'context.protocol': protocol })).toBe('deny');
+    const headers = new Map([[':path', '/public']]);
+    expect(effectOf('strict', { 'request.headers': headers, 'context.protocol': protocol })).toBe('allow');
   });
 });
 

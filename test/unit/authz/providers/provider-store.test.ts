@@ -61,7 +61,7 @@ function documents(...texts: string[]): PolicySet {
   return loaded.set;
 }
 const bag = requestBag({ path: '/a' });
-const question = questionAbout(bag, 0);
+const question = questionAbout(bag, 0, { http: true, path: '/a' });
 const ask = (set: PolicySet) =>
   Promise.all(requirements(compile(set, 1), bag).providers.map((required) => store.ask(required, question, set)));
 const effects = async (set: PolicySet) => (await ask(set)).map(({ reply }) => reply.effect);
@@ -111,7 +111,7 @@ describe('the path that a provider is asked about', () => {
     const required = requirements(compile(set, 1), asking);
     const [one] = required.providers;
     if (one === undefined) return undefined;
-    const { reply } = await store.ask(one, questionAbout(asking, 0, required.path), set);
+    const { reply } = await store.ask(one, questionAbout(asking, 0, required), set);
     return reply.effect;
   };
 
