@@ -32,11 +32,18 @@ export async function startChores(
   });
   const bootstrap = new BootstrapTokens({ ...core, ...settings, state, clock });
   await bootstrap.refresh();
-  const shared = isShared(core.ledger);
+  const { ledger } = core;
+  const shared = isShared(ledger);
+  const alone = shared ? (work: () => Promise<void>): Promise<void> => ledger.exclusively(work) : undefined;
   const rules = { kind: origin.source.kind, leafMs: settings.ttl.maxSeconds * 1000, shared };
   return [
     keepBootstrapTokens(bootstrap, core, timing),
-    keepAuthorities(authorities, authorityDesk, { ...timing, rules, trouble }),
+    keepAuthorities(authorities, authorityDesk, {
+      ...timing,
+      rules,
+      trouble,
+      ...(alone === undefined ? {} : { alone }),
+    }),
     keepJwtKeys(authorities, jwtDesk, { ...timing, rules: settings.jwtKeyRules }),
     origin.follow(core, signal),
     tellTelemetry(settings, core, surroundings, signal),

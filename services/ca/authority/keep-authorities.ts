@@ -151,6 +151,8 @@ interface Keeping {
   readonly signal: AbortSignal;
   readonly rules: Rules;
   readonly trouble: RenewalTrouble;
+  /** Where others write the same ledger: runs while none of them does the same. */
+  readonly alone?: (work: () => Promise<void>) => Promise<void>;
 }
 
 /**
@@ -160,7 +162,7 @@ interface Keeping {
 export async function keepAuthorities(
   authorities: Authorities,
   desk: AuthorityDesk,
-  { clock, logger, signal, rules, trouble }: Keeping,
+  { clock, logger, signal, rules, trouble, alone }: Keeping,
 ): Promise<void> {
   // A key that was brought back for one signature is not one that lives here.
   const elsewhere = new Set<string>();
@@ -180,7 +182,15 @@ export async function keepAuthorities(
       if (rules.kind === 'plugged-in') warnOfEnd(authorities.all, clock.now(), logger, warned);
     } else {
       try {
-        await take(desk, due);
+        if (alone === undefined) await take(desk, due);
+        else {
+          // It is due in all of them at once: one does it, and the others have it then.
+          await alone(async () => {
+            await desk.refresh();
+            const still = dueStep(authorities.all, clock.now(), rules, away);
+            if (still?.step === due.step && still.authority.id === due.authority.id) await take(desk, still);
+          });
+        }
         failures = 0;
         trouble.over(clock.now());
         continue;
@@ -195,8 +205,14 @@ export async function keepAuthorities(
       }
     }
     const now = clock.now();
-    const dueIn = failures > 0 ? retryMs(failures, authorities.all, now) : untilDue(authorities.all, now, rules, away);
-    await clock.sleep(Math.min(dueIn, untilEnd(authorities.all, now)), change.signal);
+    const end = untilEnd(authorities.all, now);
+    if (failures === 0) {
+      await clock.sleep(Math.min(untilDue(authorities.all, now, rules, away), end), change.signal);
+      continue;
+    }
+    // What changed during the attempt is no reason for the next one.
+    using later = nextChange(authorities, signal);
+    await clock.sleep(Math.min(retryMs(failures, authorities.all, now), end), later.signal);
   }
 }
 

@@ -21,17 +21,26 @@ class Below implements AsyncDisposable {
   readonly asked: number[] = [];
   away: string | undefined;
   lifeMs: number;
+  /** Whether another process does first what is due here. */
+  another = true;
+  refreshed = 0;
   readonly #begin = this.clock.now().getTime();
   readonly #stop = new AbortController();
   readonly #authorities: Authorities;
   readonly trouble: RenewalTrouble;
   readonly #running: Promise<void>;
 
-  constructor(lifeMs: number) {
+  constructor(lifeMs: number, shared = false) {
     this.lifeMs = lifeMs;
     this.#authorities = new Authorities([this.#fresh()], 1);
     this.trouble = new RenewalTrouble({ readiness: this.readiness }, this.#authorities);
     const desk = {
+      refresh: () => {
+        this.refreshed += 1;
+        if (this.another) this.renew();
+        else this.#authorities.replace(this.#authorities.all, 3);
+        return Promise.resolve();
+      },
       isRootElsewhere: () => Promise.resolve(false),
       renewIssuing: () => {
         this.asked.push((this.clock.now().getTime() - this.#begin) / second);
@@ -46,6 +55,7 @@ class Below implements AsyncDisposable {
       signal: this.#stop.signal,
       rules: { kind: 'upstream', leafMs: hour },
       trouble: this.trouble,
+      ...(shared ? { alone: (work: () => Promise<void>) => work() } : {}),
     });
   }
 
@@ -90,6 +100,19 @@ describe('an authority below another one', () => {
     await using below = new Below(15 * second);
     await below.clock.advance(minute);
     expect(below.asked).toEqual([10, 20, 30, 40, 50, 60]);
+  });
+
+  test('asks once where another one on the same ledger asks at the same moment', async () => {
+    await using below = new Below(90 * minute, true);
+    await below.clock.advance(45 * minute);
+    expect(below.asked).toEqual([]);
+    expect(below.refreshed).toBe(1);
+    await below.clock.advance(45 * minute);
+    below.another = false;
+    below.away = 'no connection';
+    await below.clock.advance(50 * minute);
+    expect(below.asked.length).toBeGreaterThan(2);
+    expect(below.asked.length).toBeLessThan(20);
   });
 
   test('tries again until it works; says why once, on the page, and in readiness once nothing is signed', async () => {
