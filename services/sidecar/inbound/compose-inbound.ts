@@ -81,11 +81,12 @@ export async function composeInbound(settings: InboundSettings, index: number, p
     onRefused: (refused) => reportRefused(refusals, refused),
     onEnded: (names, reason) => parts.counts.ended('inbound', names, reason),
     onConnection: (socket, connection, wire) => {
-      if (wire !== 'tcp') {
+      if (wire === 'http1' || wire === 'h2') {
         servers[wire].accept(socket, connection);
         return;
       }
-      const stream = serveTcp({ ...parts, port, open }, socket, connection);
+      const onHttp = (spoken: 'http1' | 'h2'): void => servers[spoken].accept(socket, connection);
+      const stream = serveTcp({ ...parts, port, open }, socket, connection, wire === 'silent' ? onHttp : undefined);
       streams.set(
         socket,
         stream.finally(() => streams.delete(socket)),

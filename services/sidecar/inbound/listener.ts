@@ -8,11 +8,12 @@ import { type Server, type Socket, createServer } from 'node:net';
 import { type TLSSocket, type Server as TlsServer, createServer as createTlsServer } from 'node:tls';
 import type { Connection } from '../connection.ts';
 import type { Limits } from '../limits.ts';
-import { type Wire, firstBytes, isTls, sniff } from './first-bytes.ts';
+import { firstBytes, isTls } from './first-bytes.ts';
 import { claimedName, identifyClient } from './identify-client.ts';
 import { looksProxied } from './proxy-protocol/header.ts';
 import { ProxiedConnections } from './proxy-protocol/proxied-connections.ts';
 import type { RefusedConnection } from './refusal.ts';
+import { type Wire, sniff } from './sniff.ts';
 
 export type MtlsMode = 'STRICT' | 'PERMISSIVE' | 'DISABLE';
 export type Protocol = 'auto' | 'http' | 'grpc' | 'tcp';
@@ -25,7 +26,8 @@ export interface InboundListenerOptions {
   readonly limits: Limits;
   /** Peers, by address or block, that must say with a PROXY header on whose behalf they connect. */
   readonly proxies: readonly string[] | undefined;
-  readonly onConnection: (socket: Socket, connection: Connection, wire: Wire) => void;
+  /** `silent`: the client has said nothing yet, and what it speaks shows when it or the application does. */
+  readonly onConnection: (socket: Socket, connection: Connection, wire: Wire | 'silent') => void;
   readonly onRefused: (refused: RefusedConnection) => void;
   /** A connection that was let in and whose client has lost its identity since; its names, and why. */
   readonly onEnded: (names: string | undefined, reason: string) => void;
@@ -114,7 +116,7 @@ export class InboundListener implements Disposable {
     } else if (mode === 'DISABLE' && isTls(bytes) && protocol !== 'auto') {
       this.#refuse(socket, 'plaintext', 'TLS where PeerAuthentication disables it');
     } else {
-      this.#options.onConnection(socket, this.#plaintext(socket), wireOf(protocol, bytes));
+      await this.#pass(socket, this.#plaintext(socket));
     }
   }
 
@@ -122,11 +124,19 @@ export class InboundListener implements Disposable {
     socket.on('error', () => undefined);
     this.#live.arrived(socket);
     const connection = this.#secured(socket);
-    if (connection === undefined) return;
-    const { protocol } = this.#options;
-    const bytes = protocol === 'auto' ? await firstBytes(socket, serverFirstMs) : 'silent';
+    if (connection !== undefined) await this.#pass(socket, connection);
+  }
+
+  async #pass(socket: Socket | TLSSocket, connection: Connection): Promise<void> {
+    const { protocol, onConnection } = this.#options;
+    const agreed = protocol === 'auto' ? agreedIn(socket) : wireOf(protocol);
+    if (agreed !== undefined) {
+      onConnection(socket, connection, agreed);
+      return;
+    }
+    const bytes = await firstBytes(socket, serverFirstMs, (some) => sniff(some) !== undefined);
     if (bytes === 'closed') socket.destroy();
-    else this.#options.onConnection(socket, connection, wireOf(protocol, bytes));
+    else onConnection(socket, connection, bytes === 'silent' ? 'silent' : (sniff(bytes) ?? 'http1'));
   }
 
   /** The connection, if its client is somebody who may open one; else it is refused and undefined comes back. */
@@ -180,7 +190,13 @@ export class InboundListener implements Disposable {
   }
 }
 
-function wireOf(protocol: Protocol, bytes: Buffer | 'silent'): Wire {
+/** What a client has named in its handshake it is held to. */
+function agreedIn(socket: Socket | TLSSocket): Wire | undefined {
+  const agreed = 'alpnProtocol' in socket ? socket.alpnProtocol : undefined;
+  return agreed === 'h2' ? 'h2' : agreed === 'http/1.1' ? 'http1' : undefined;
+}
+
+function wireOf(protocol: Exclude<Protocol, 'auto'>): Wire {
   switch (protocol) {
     case 'tcp':
       return 'tcp';
@@ -188,8 +204,6 @@ function wireOf(protocol: Protocol, bytes: Buffer | 'silent'): Wire {
       return 'http1';
     case 'grpc':
       return 'h2';
-    case 'auto':
-      return bytes === 'silent' ? 'tcp' : sniff(bytes);
     default:
       return protocol satisfies never;
   }

@@ -12,6 +12,7 @@ import type { Reporter } from '../report/reporter.ts';
 import type { SidecarCounts } from '../sidecar-counts.ts';
 import { type ResponseFlag, UpstreamFailure } from '../upstream-failure.ts';
 import type { OwnWorkload } from '../workload.ts';
+import { whoSpeaksFirst } from './who-speaks-first.ts';
 
 export interface TcpServing {
   readonly workload: OwnWorkload;
@@ -25,8 +26,16 @@ export interface TcpServing {
   readonly open: () => Promise<Duplex>;
 }
 
-/** One connection that is bytes: decided once, then joined with the application until both ends are done. */
-export async function serveTcp(serving: TcpServing, socket: Socket, connection: Connection): Promise<void> {
+/**
+ * One connection that is bytes: decided once, then joined with the application until both ends are done. With `onHttp` it is
+ * bytes only as far as the application speaks first, and else goes there.
+ */
+export async function serveTcp(
+  serving: TcpServing,
+  socket: Socket,
+  connection: Connection,
+  onHttp?: (wire: 'http1' | 'h2') => void,
+): Promise<void> {
   const { workload, identity, port, clock, counts } = serving;
   const started = clock.monotonicMs();
   const facts = { connection, workload, port, now: clock.now(), identity: identity.current().spiffeId };
@@ -44,6 +53,13 @@ export async function serveTcp(serving: TcpServing, socket: Socket, connection: 
   }
   try {
     const application = await serving.open();
+    const wire = onHttp === undefined ? 'tcp' : await whoSpeaksFirst(socket, application);
+    if (wire !== 'tcp') {
+      application.destroy();
+      onHttp?.(wire);
+      finish(serving, attributes, { forth: 0, back: 0 }, started, undefined);
+      return;
+    }
     finish(serving, attributes, await relay(socket, application), started, undefined);
   } catch (error) {
     const flag = error instanceof UpstreamFailure ? error.flag : 'LR';

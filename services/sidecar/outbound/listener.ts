@@ -2,7 +2,8 @@ import type { Address } from '#runtime/address.ts';
 import { listen } from '#runtime/listen.ts';
 import { type Server, type Socket, createServer } from 'node:net';
 import type { Connection } from '../connection.ts';
-import { firstBytes, sniff } from '../inbound/first-bytes.ts';
+import { firstBytes } from '../inbound/first-bytes.ts';
+import { sniff } from '../inbound/sniff.ts';
 import type { Limits } from '../limits.ts';
 
 export interface OutboundListenerOptions {
@@ -33,7 +34,8 @@ export class OutboundListener implements Disposable {
 
   async #arrive(socket: Socket): Promise<void> {
     socket.on('error', () => undefined);
-    const bytes = this.#options.ready() ? await firstBytes(socket, this.#options.limits.idleMs) : 'closed';
+    const { ready, limits } = this.#options;
+    const bytes = ready() ? await firstBytes(socket, limits.idleMs, (some) => sniff(some) !== undefined) : 'closed';
     if (typeof bytes === 'string') {
       socket.destroy();
       return;

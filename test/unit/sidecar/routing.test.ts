@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
-import { isTls, sniff } from '#services/sidecar/inbound/first-bytes.ts';
+import { isTls } from '#services/sidecar/inbound/first-bytes.ts';
+import { sniff, sniffServer } from '#services/sidecar/inbound/sniff.ts';
 import { Balancer } from '#services/sidecar/outbound/balancer.ts';
 import { type RouteEndpoint, splitHost } from '#services/sidecar/outbound/route.ts';
 
@@ -10,14 +11,37 @@ describe('what a connection speaks', () => {
     ['\r\nGET / HTTP/1.1', 'http1'],
     ['G', 'http1'],
     ['PRI * HTTP/2.0\r\n\r\nSM', 'h2'],
-    ['PRI * HT', 'h2'],
-    ['PRI', 'http1'],
+    ['PRI * HT', undefined],
+    ['PRI', undefined],
+    ['PUT', 'http1'],
+    ['PRI /', 'http1'],
+    ['', undefined],
+    ['\r\n', undefined],
+    [' \t\r\n\v', undefined],
+    [' '.repeat(4096), 'http1'],
+    ['\r\n\r\nPRI * HTTP/2.0', 'http1'],
+    ['\t\xa0get\x85/', 'http1'],
+    ['GET\r/', 'http1'],
+    ['A'.repeat(5000), 'http1'],
+    ['\r\n\r\n\0\r\nQUIT\n', 'http1'],
+    ['\r\n\0', 'tcp'],
+    ['PING\r\n', 'tcp'],
+    ['SSH-2.0-x\r\n', 'tcp'],
+    ['AMQP\0\0\x09\x01', 'tcp'],
+    ['0\f\x02\x01\x01`\x07', 'tcp'],
     ['\x16\x03\x01', 'tcp'],
     ['\x00\x00\x00\x08', 'tcp'],
     ['{"jsonrpc":', 'tcp'],
     ['*1\r\n$4\r\nPING', 'tcp'],
   ] as const)('%j', (text, wire) => {
     expect(sniff(Buffer.from(text, 'latin1'))).toBe(wire);
+  });
+
+  test('a server that speaks first, by what it says', () => {
+    expect(sniffServer(Buffer.from('HTTP/1.1 408 Request Timeout\r\n'))).toBe('http1');
+    expect(sniffServer(Buffer.from('000006040000000000000400ffffff', 'hex'))).toBe('h2');
+    expect(sniffServer(Buffer.from('4a0000000a382e30', 'hex'))).toBe('tcp');
+    expect(sniffServer(Buffer.from('220 ready\r\n'))).toBe('tcp');
   });
 
   test('TLS by its first byte', () => {
