@@ -56,6 +56,7 @@ export async function composeInbound(settings: InboundSettings, index: number, p
     application: (version) => (version === '2' ? upToHttp2 : http1),
     serviceOf: (host) => revision()?.ownService(host),
     isWritten: (name) => revision()?.isWritten(name) === true,
+    isAskedAbout: (name) => revision()?.isAskedAbout(name) === true,
     readTarget: (method, target) =>
       revision()?.readTarget(method, target) ?? { fault: 'no policy revision is in force yet' },
   });

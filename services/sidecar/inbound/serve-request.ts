@@ -48,6 +48,8 @@ export interface InboundServing {
   readonly serviceOf: (host: string) => string | undefined;
   /** Headers, by name in lower case, that token rules write. */
   readonly isWritten: (name: string) => boolean;
+  /** Headers that rules ask about. */
+  readonly isAskedAbout: (name: string) => boolean;
   /** The target as rules read it, which is how the application gets it. */
   readonly readTarget: ReadTarget;
 }
@@ -159,7 +161,7 @@ async function forward(
     const fields = changeHeaders(fieldsForApplication(serving, exchange, head), requestChanges);
     const cut = new Set(listOf(exchange.head.fields, 'connection'));
     const dropped = (name: string): boolean =>
-      cut.has(name) || serving.isWritten(name) || isChanged(requestChanges, name);
+      cut.has(name) || serving.isAskedAbout(name) || serving.isWritten(name) || isChanged(requestChanges, name);
     const reply = await sendAgain(serving.application(head.version), {
       head: { ...head, target: path ?? head.target, fields },
       body: exchange.body && withCleanTrailers(exchange.body, 'client', dropped),

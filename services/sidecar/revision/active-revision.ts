@@ -16,6 +16,8 @@ export interface ActiveRevision {
   readonly readTarget: ReadTarget;
   /** Headers, by name in lower case, that token rules write: the application is told them by nobody else. */
   readonly isWritten: (name: string) => boolean;
+  /** Headers that rules ask about: behind a body nobody would have asked. */
+  readonly isAskedAbout: (name: string) => boolean;
   readonly findRoute: FindRoute;
   /** The service that a Host names, if this workload is one of its endpoints. */
   readonly ownService: (host: string) => string | undefined;

@@ -18,6 +18,7 @@ import { parseAddress } from '#runtime/address.ts';
 import { type Route, splitHost } from '../outbound/route.ts';
 import type { OwnWorkload } from '../workload.ts';
 import type { ActiveRevision } from './active-revision.ts';
+import { headersAskedAbout } from './asked-headers.ts';
 
 /**
  * Reads pushed revisions by the very code that validated them, save Cedar: deciding is not done from here. In steps, because
@@ -49,7 +50,8 @@ export class RevisionReader {
     const program = yield* compileSteps(set, Number(revision.number), inUse);
     const registry = compileRegistry(set);
     const spiffeId = this.#spiffeId();
-    const { settings, tokens } = program.forWorkload(own);
+    const { settings, tokens, policies } = program.forWorkload(own);
+    const asked = yield* headersAskedAbout(policies);
     return {
       number: revision.number,
       activated:
@@ -59,6 +61,7 @@ export class RevisionReader {
       modeFor: (port, listenPort) => mtlsModeFor(program, own, port, listenPort),
       readTarget: (method, target) => targetToForward(settings, method, target),
       isWritten: (name) => tokens?.writes(name) === true,
+      isAskedAbout: (name) => asked.has(name.replaceAll('_', '-')),
       findRoute: (host, port) => routeOf(registry, host, port),
       ownService: (written) => {
         const { host, port } = splitHost(written);

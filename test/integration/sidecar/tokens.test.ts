@@ -32,6 +32,11 @@ spec: { action: DENY, rules: [{ when: [{ key: 'request.headers[x-user-id]', valu
 ---
 apiVersion: security.istio.io/v1
 kind: AuthorizationPolicy
+metadata: { name: no-admin, namespace: shop }
+spec: { action: DENY, rules: [{ when: [{ key: 'request.headers[X-Role]', values: [admin] }] }] }
+---
+apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
 metadata: { name: no-token-left, namespace: shop }
 spec: { action: DENY, rules: [{ when: [{ key: 'request.headers[:path]', values: ['*access_token*'] }] }] }
 `;
@@ -126,6 +131,13 @@ describe('a header that a rule writes', () => {
     });
     expect(await send('/', [`${name}: root`, 'x-user: me'])).toBe(200);
     expect(heard.map(({ headers }) => [headers.includes('root'), headers.includes('me')])).toEqual([[false, true]]);
+  });
+
+  test('and one that a rule asks about do not come behind the body', async () => {
+    const head = 'POST / HTTP/1.1\r\nhost: web.shop\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\r\n';
+    const trailers = 'x-role: admin\r\nX_Role: admin\r\nx-roles: 1\r\n';
+    expect((await exchangeRaw(await plainSocket(port), `${head}2\r\nok\r\n0\r\n${trailers}\r\n`)).status).toBe(200);
+    expect(heard[0]?.trailers).toEqual(['x-roles', '1']);
   });
 
   test.each(spellings)('does not come behind the body either: %s', async (name) => {

@@ -98,6 +98,22 @@ describe('trailers on their way', () => {
     expect(cleanTrailers(trailers, 'client')).toEqual(['grpc-status', '0', 'x-sum', '1']);
   });
 
+  test.each([
+    'x-forwarded-for',
+    'X_Forwarded-Host',
+    'x-real_ip',
+    'Forwarded',
+    'x_http_method_override',
+    'transfer_encoding',
+  ])('do not say who asks, or for what: %s', (name) => {
+    expect(cleanTrailers([name, 'x', 'x-sum', '1'], 'client')).toEqual(['x-sum', '1']);
+  });
+
+  test('are without what is cut besides', () => {
+    const dropped = (name: string): boolean => name === 'x-role';
+    expect(cleanTrailers(['X-Role', 'admin', 'x-sum', '1'], 'client', dropped)).toEqual(['x-sum', '1']);
+  });
+
   test('of a sidecar keep the decision', () => {
     expect(cleanTrailers(trailers, 'service')).not.toContain('x-garrison-decision');
     expect(cleanTrailers(trailers, 'sidecar')).toContain('x-garrison-decision');
