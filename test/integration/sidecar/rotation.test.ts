@@ -44,14 +44,20 @@ function send(body: string): Promise<number> {
   });
 }
 
-/** Eight clients without a pause, POST among the requests, which nobody may repeat. */
-async function load(during: () => Promise<void>): Promise<number[]> {
+/**
+ * Eight clients without a pause, POST among the requests, which nobody may repeat. What happens meanwhile may wait for so many
+ * more answers.
+ */
+async function load(during: (more: (answers: number) => Promise<void>) => Promise<void>): Promise<number[]> {
   const statuses: number[] = [];
   let over = false;
   const loops = Array.from({ length: 8 }, async (_, index) => {
     while (!over) statuses.push(await send(index % 2 === 0 ? '' : 'body').catch(() => 0));
   });
-  await during();
+  await during(async (answers) => {
+    const enough = statuses.length + answers;
+    while (statuses.length < enough) await pause(5);
+  });
   over = true;
   await Promise.all(loops);
   return statuses;
@@ -62,12 +68,12 @@ const fingerprints = (): unknown[] => world.asked.map((bag) => bag.get('source.p
 
 describe('under load', () => {
   test('certificates rotate on both sides without a failed request', async () => {
-    const statuses = await load(async () => {
+    const statuses = await load(async (more) => {
       for (let i = 0; i < 10; i++) {
         client.identity.rotate(await world.pki.identity(spiffeIdOf('caller')));
-        await pause(20);
+        await more(3);
         server.identity.rotate(await world.pki.identity(spiffeIdOf('web')));
-        await pause(20);
+        await more(3);
       }
     });
     expect(statuses.length).toBeGreaterThan(50);
@@ -78,14 +84,14 @@ describe('under load', () => {
   test('so does the root of the mesh, by way of a bundle with both', async () => {
     const next = await TestPki.create('next root');
     const both = [...world.pki.bundle, ...next.bundle];
-    const statuses = await load(async () => {
+    const statuses = await load(async (more) => {
       for (const [sidecar, name] of [
         [client, 'caller'],
         [server, 'web'],
       ] as const) {
         sidecar.identity.rotate({ ...(await world.pki.identity(spiffeIdOf(name))), bundle: both });
       }
-      await pause(50);
+      await more(8);
       // Certificates of the next root beside a bundle with both: the authorization service still shows one of the first.
       for (const [sidecar, name] of [
         [client, 'caller'],
@@ -94,7 +100,7 @@ describe('under load', () => {
         const identity = await (sidecar === server ? world.pki : next).identity(spiffeIdOf(name));
         sidecar.identity.rotate({ ...identity, bundle: both });
       }
-      await pause(50);
+      await more(8);
     });
     expect(statuses.filter((status) => status !== 200)).toEqual([]);
   });
