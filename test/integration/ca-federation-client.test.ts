@@ -195,9 +195,9 @@ describe('a bundle endpoint', () => {
     expect(await why(spiffeEndpoint(), { rootsOf: () => [corp] })).toMatchObject({
       remedy: expect.stringContaining('garrison identity bundle set'),
     });
-    expect(
-      (await why({ ...webEndpoint(), url: new URL('https://127.0.0.1:1/') })).message,
-    ).toMatch(/cannot be asked: connect ECONNREFUSED 127.0.0.1:1$/);
+    expect((await why({ ...webEndpoint(), url: new URL('https://127.0.0.1:1/') })).message).toMatch(
+      /cannot be asked: connect ECONNREFUSED 127.0.0.1:1$/,
+    );
     answer = redirects('https://127.0.0.3/');
     expect(await why(webEndpoint())).toMatchObject({
       message: expect.stringMatching(
