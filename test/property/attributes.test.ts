@@ -1,4 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
+import { isDeepStrictEqual } from 'node:util';
+import { BinaryReader } from '@bufbuild/protobuf/wire';
 import fc from 'fast-check';
 import {
   Duration,
@@ -100,6 +102,35 @@ describe('laws of the encoding', () => {
   });
 });
 
+/** How often the first field of a message stands in these bytes, as far as they can be read. */
+function timesAttributes(bytes: Uint8Array): number {
+  const reader = new BinaryReader(bytes);
+  let times = 0;
+  try {
+    while (reader.pos < reader.len) {
+      const [field, type] = reader.tag();
+      if (field === 1) times += 1;
+      reader.skip(type);
+    }
+  } catch {
+    // What cannot be read further is refused by both.
+  }
+  return times;
+}
+
+/** An entry of a map without a value has an empty one, says protobuf, and ours; the generated reader drops it. */
+function addEmpty(theirs: CheckRequest, ours: CheckRequest): void {
+  const add = <K, V>(to: Map<K, V>, from: ReadonlyMap<K, V>, empty: V): void => {
+    for (const [key, value] of from)
+      if (!to.has(key) && isDeepStrictEqual({ ...value }, { ...empty })) to.set(key, value);
+  };
+  add(theirs.quotas, ours.quotas, { amount: 0n, bestEffort: false });
+  if (theirs.attributes === undefined || ours.attributes === undefined) return;
+  add(theirs.attributes.timestamps, ours.attributes.timestamps, { seconds: 0n, nanos: 0 });
+  add(theirs.attributes.durations, ours.attributes.durations, { seconds: 0n, nanos: 0 });
+  add(theirs.attributes.stringMaps, ours.attributes.stringMaps, { entries: new Map() });
+}
+
 /** Sound bytes with a few of them changed: gets further into a reader than noise does. */
 const bent = (bytes: Uint8Array): fc.Arbitrary<Buffer> =>
   fc.array(fc.tuple(fc.nat(Math.max(0, bytes.length - 1)), fc.nat(255)), { maxLength: 4 }).map((edits) => {
@@ -147,13 +178,17 @@ describe('laws of refusal', () => {
   test('what our reader takes, the generated one reads alike', () => {
     fc.assert(
       fc.property(sound, (bytes) => {
+        // Of a message that comes twice protobuf makes one out of both, as ours does; the generated reader takes the last.
+        fc.pre(timesAttributes(bytes) < 2);
         let ours;
         try {
           ours = readCheckRequest(bytes);
         } catch {
           return;
         }
-        expect(CheckRequest.decode(bytes)).toEqual(ours);
+        const theirs = CheckRequest.decode(bytes);
+        addEmpty(theirs, ours);
+        expect(theirs).toEqual(ours);
       }),
       { numRuns: 1_000 },
     );
