@@ -5,6 +5,7 @@ import { oids } from '../der/oids.ts';
 import { DerReader } from '../der/read.ts';
 import { tags } from '../der/tags.ts';
 import { readPublicKey, type PublicKey } from '../keys/public-key.ts';
+import { isIssuedBy } from './is-issued-by.ts';
 import {
   readBasicConstraints,
   readCertificate,
@@ -67,7 +68,7 @@ export function verifyPath(
   const issuers: Uint8Array[] = [];
   for (const [index, { der }] of shown.entries()) {
     const certificate = new X509Certificate(der);
-    const authority = authorities.find((one) => certificate.checkIssued(one) && certificate.verify(one.publicKey));
+    const authority = authorities.find((one) => isIssuedBy(certificate, one));
     if (authority !== undefined) {
       const parsed = readCertificate(authority.raw);
       checkIssuer(parsed, index);
@@ -76,8 +77,7 @@ export function verifyPath(
     }
     const next = shown[index + 1];
     if (next === undefined) break;
-    const issuer = new X509Certificate(next.der);
-    if (!certificate.checkIssued(issuer) || !certificate.verify(next.publicKey.key)) {
+    if (!isIssuedBy(certificate, new X509Certificate(next.der))) {
       throw refusal('has one that the next did not sign');
     }
     issuers.push(next.der);

@@ -1,5 +1,6 @@
 import { Socket } from 'node:net';
 import { GarrisonError } from '#proto/errors/index.ts';
+import { keepAlive } from './keep-alive.ts';
 
 /** A second Ctrl-C after this long means it; sooner it is the same one, come through a launcher and the terminal. */
 const insistAfterMs = 1000;
@@ -57,17 +58,14 @@ export async function serveUntil(
 ): Promise<boolean> {
   let serving: AsyncDisposable;
   // Nothing else may hold the process: a service whose every socket is unreferenced waits or serves until told to end.
-  const alive = setInterval(() => undefined, 2 ** 30);
   try {
-    serving = await main(signal);
+    serving = await keepAlive(main(signal));
   } catch (error) {
-    clearInterval(alive);
     // Told to end while it started: what it was waiting for then fails, and that is no failure.
     if (signal.aborted) return true;
     throw error;
   }
-  await aborted(signal);
-  clearInterval(alive);
+  await keepAlive(aborted(signal));
   return within(drainMs, serving[Symbol.asyncDispose]());
 }
 

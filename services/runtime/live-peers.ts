@@ -1,6 +1,7 @@
 import { X509Certificate } from 'node:crypto';
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
+import { isIssuedBy } from '#ca/certificate/is-issued-by.ts';
 import { serialOf } from '#ca/issue/serial.ts';
 import { GarrisonError } from '#proto/errors/index.ts';
 import type { Identity, IdentitySource } from './identity-source.ts';
@@ -122,7 +123,7 @@ function judgeUnder(trust: Trust, rootGone: boolean): Judge {
 }
 
 function signedBy(certificate: X509Certificate, issuers: readonly X509Certificate[]): boolean {
-  return issuers.some((issuer) => certificate.checkIssued(issuer) && certificate.verify(issuer.publicKey));
+  return issuers.some((issuer) => isIssuedBy(certificate, issuer));
 }
 
 function otherEnd({ remoteAddress, remotePort }: Socket): string {

@@ -1,5 +1,6 @@
 import { X509Certificate } from 'node:crypto';
 import { authorityId } from '#ca/authority-id.ts';
+import { isIssuedBy } from '#ca/certificate/is-issued-by.ts';
 import { readIssuer } from '#ca/issue/issuer.ts';
 import { serialOf } from '#ca/issue/serial.ts';
 import type { Identity } from './identity-source.ts';
@@ -45,12 +46,12 @@ function isSignedBy(certificate: X509Certificate, { publicKey }: X509Certificate
 /** Whether the first is under one of the roots, by way of the others. */
 function leadsTo(roots: readonly X509Certificate[], [leaf, ...others]: readonly X509Certificate[]): boolean {
   const left = new Set(others);
-  const issues = (certificate: X509Certificate) => (issuer: X509Certificate) =>
-    certificate.checkIssued(issuer) && certificate.verify(issuer.publicKey);
   let at = leaf;
   while (at !== undefined) {
-    if (roots.some(issues(at))) return true;
-    at = [...left].find(issues(at));
+    const below = at;
+    const issues = (issuer: X509Certificate): boolean => isIssuedBy(below, issuer);
+    if (roots.some(issues)) return true;
+    at = [...left].find(issues);
     if (at !== undefined) left.delete(at);
   }
   return false;

@@ -1,5 +1,6 @@
 import { X509Certificate } from 'node:crypto';
 import { issuerId } from '#ca/authority-id.ts';
+import { isIssuedBy } from '#ca/certificate/is-issued-by.ts';
 import type { Identity } from '../identity-source.ts';
 import type { TrustNews } from './follow-trust.ts';
 
@@ -14,8 +15,8 @@ export function standsOnSand(
   { bundle, tainted }: Pick<TrustNews, 'bundle' | 'tainted'>,
 ): boolean {
   const last = new X509Certificate(certificates.at(-1) ?? '');
-  const issued = (root: X509Certificate): boolean => last.checkIssued(root) && last.verify(root.publicKey);
-  return tainted.some(issued) || !bundle.some((pem) => issued(new X509Certificate(pem)));
+  const isUnder = (root: X509Certificate): boolean => isIssuedBy(last, root);
+  return tainted.some(isUnder) || !bundle.some((pem) => isUnder(new X509Certificate(pem)));
 }
 
 /**

@@ -159,9 +159,11 @@ async function forward(
   try {
     const { path, requestChanges } = decision;
     const fields = changeHeaders(fieldsForApplication(serving, exchange, head), requestChanges);
-    const cut = new Set(listOf(exchange.head.fields, 'connection'));
     const dropped = (name: string): boolean =>
-      cut.has(name) || serving.isAskedAbout(name) || serving.isWritten(name) || isChanged(requestChanges, name);
+      listOf(exchange.head.fields, 'connection').includes(name) ||
+      serving.isAskedAbout(name) ||
+      serving.isWritten(name) ||
+      isChanged(requestChanges, name);
     const reply = await sendAgain(serving.application(head.version), {
       head: { ...head, target: path ?? head.target, fields },
       body: exchange.body && withCleanTrailers(exchange.body, 'client', dropped),
